@@ -1,0 +1,133 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const seconds = (value: number) => z.number().positive().default(value);
+
+/** The whole configuration. One schema: file, `BINDERY_*` environment, flags and reference are derived from it. Durations are seconds, sizes bytes. */
+export const ConfigSchema = z.strictObject({
+  folders: z
+    .strictObject({
+      state: z.string().describe('Sessions, launches, saved work, the hub key.'),
+      cache: z.string().describe('Repositories, packages, environments, tools. May be deleted while no hub runs.'),
+    })
+    .prefault(() => ({ state: join(dataHome(), 'bindery'), cache: join(cacheHome(), 'bindery') })),
+  hub: z
+    .strictObject({
+      host: z.string().default('localhost').describe('Address to listen on. localhost means 127.0.0.1 and ::1.'),
+      port: z.number().int().min(0).max(65535).default(8585).describe('Port; the next free one is taken where it is in use, 0 means any.'),
+      publicUrl: z.url().optional().describe('Address under which people reach a hub that is not on loopback.'),
+      sessionHost: z.string().optional().describe('Wildcard host for sessions of a hub that is not on loopback: *.example.org'),
+      allowOrigins: z.array(z.string()).default([]).describe('Origins of other sites that may call /build and the API.'),
+      log: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('warn').describe('Level of the hub log on stderr.'),
+    })
+    .prefault({}),
+  git: z
+    .strictObject({
+      protocols: z
+        .array(z.enum(['https', 'http', 'ssh', 'git', 'file']))
+        .default(['https', 'http', 'ssh', 'git', 'file'])
+        .describe('Protocols a link may use. file and local folders are for hubs on loopback only.'),
+      timeout: seconds(600).describe('Longest fetch.'),
+      maxBytes: z
+        .number()
+        .int()
+        .positive()
+        .default(4 * 2 ** 30)
+        .describe('Largest work tree.'),
+    })
+    .prefault({}),
+  github: z
+    .strictObject({
+      url: z.url().default('https://github.com').describe('Where gh links are cloned from.'),
+      apiUrl: z.url().default('https://api.github.com').describe('Where refs of gh links are looked up.'),
+      token: z.string().optional().describe('Access token for the API; secret.'),
+    })
+    .prefault({}),
+  python: z
+    .strictObject({
+      indexUrl: z
+        .string()
+        .optional()
+        .describe('Package index (simple API); default: what uv and pip are configured with, else PyPI. May hold credentials.'),
+      mirror: z.string().optional().describe('Mirror for managed interpreters, https:// or file://'),
+      managed: z.boolean().default(true).describe('Fetch an interpreter where none on the machine fits.'),
+      uv: z.string().optional().describe('Path of a uv binary to use.'),
+      channelAlias: z.string().default('https://conda.anaconda.org').describe('Where conda channel names lead.'),
+    })
+    .prefault({}),
+  build: z
+    .strictObject({
+      timeout: seconds(3600).describe('Longest build.'),
+      memory: z
+        .number()
+        .int()
+        .positive()
+        .default(4 * 2 ** 30)
+        .describe('Memory of a build sandbox.'),
+      processes: z.number().int().positive().default(1024),
+      disk: z
+        .number()
+        .int()
+        .positive()
+        .default(10 * 2 ** 30),
+      concurrent: z.number().int().positive().default(4).describe('Builds at once; further ones wait.'),
+      refreshAfter: seconds(86_400).describe('Age after which a lock that is not fixed is renewed in the background.'),
+    })
+    .prefault({}),
+  session: z
+    .strictObject({
+      memory: z
+        .number()
+        .int()
+        .positive()
+        .default(2 * 2 ** 30),
+      cpus: z.number().positive().default(2),
+      processes: z.number().int().positive().default(512),
+      disk: z
+        .number()
+        .int()
+        .positive()
+        .default(10 * 2 ** 30),
+      shm: z
+        .number()
+        .int()
+        .positive()
+        .default(256 * 2 ** 20)
+        .describe('Size of the private /dev/shm.'),
+      network: z.enum(['filtered', 'none', 'open']).default('filtered'),
+      startTimeout: seconds(60),
+      idle: seconds(1800).describe('A session without activity for this long is ended; busy kernels are activity.'),
+      maxAge: seconds(6 * 3600),
+      warning: seconds(300).describe('How long before its end a session says so.'),
+      lease: seconds(600).describe('A session that no hub has renewed for this long ends itself.'),
+      keepSaved: seconds(7 * 86_400).describe('How long saved changes are kept.'),
+      freeMemory: z
+        .number()
+        .int()
+        .nonnegative()
+        .default(512 * 2 ** 20)
+        .describe('No session starts while less memory than this is free.'),
+      maximum: z.number().int().positive().default(200).describe('Sessions at once.'),
+    })
+    .prefault({}),
+  store: z
+    .strictObject({
+      maxBytes: z
+        .number()
+        .int()
+        .positive()
+        .default(50 * 2 ** 30)
+        .describe('Environments and packages above this size are removed, least recently used first.'),
+    })
+    .prefault({}),
+});
+export type Config = z.output<typeof ConfigSchema>;
+
+function dataHome(): string {
+  return process.env['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share');
+}
+
+function cacheHome(): string {
+  return process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+}

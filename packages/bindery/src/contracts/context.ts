@@ -1,0 +1,26 @@
+import type { Logger } from 'pino';
+import type { Config } from '../base/config.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Engine } from './engine.ts';
+import type { Pack } from './pack.ts';
+import type { Provider } from './provider.ts';
+import type { ProgressEvent } from '@bindery/wire/events.ts';
+
+/** One entry of the launch's log before it gets its number and time. */
+export type Progress = Omit<ProgressEvent, 'seq' | 'at'>;
+
+/** What the hub gives to every stage. */
+export interface Shared {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly engine: Engine;
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly packs: readonly Pack[];
+}
+
+/** Shared things plus what belongs to one launch. */
+export interface Context extends Shared {
+  readonly signal: AbortSignal;
+  emit(event: Progress): void;
+}

@@ -1,0 +1,101 @@
+import type { Digest, Instant, SessionId } from '@bindery/wire/ids.ts';
+import type { EndReason, SessionState } from '@bindery/wire/api.ts';
+import type { BuildPlan, Lock } from './plan.ts';
+import type { Source, Tree } from './source.ts';
+
+/** Where a stage says what it does; lines reach the launch's event log. */
+export interface StageLog {
+  /** A sentence for people. */
+  info(message: string): void;
+  /** A raw line of a tool. */
+  line(text: string): void;
+}
+
+/** A built plan. */
+export interface Environment {
+  readonly id: Digest;
+  readonly engine: string;
+  /** Folder or image. */
+  readonly location: string;
+  readonly bytes: number;
+  readonly builtAt: Instant;
+}
+
+export interface BuildOrder {
+  readonly id: Digest;
+  readonly plan: BuildPlan;
+  readonly lock: Lock;
+  readonly tree: Tree;
+}
+
+/** Makes environments. Every method is idempotent and keyed by content (I1). */
+export interface Builder {
+  find(id: Digest): Promise<Environment | undefined>;
+  lock(plan: BuildPlan, tree: Tree, log: StageLog, signal: AbortSignal): Promise<Lock>;
+  build(order: BuildOrder, log: StageLog, signal: AbortSignal): Promise<Environment>;
+  list(): AsyncIterable<Environment>;
+  remove(id: Digest): Promise<void>;
+}
+
+/** Where the proxy reaches a session. `token` is known to the proxy only (I7) and goes into the Authorization header. */
+export interface Address {
+  readonly socketPath: string;
+  readonly token: string;
+  /** `/s/<id>/` */
+  readonly basePath: string;
+}
+
+export interface SessionOrder {
+  readonly id: SessionId;
+  readonly environment: Environment;
+  readonly plan: BuildPlan;
+  readonly lock: Lock;
+  readonly source: Source;
+  readonly tree: Tree;
+  /** `BINDER_*` and what the launch adds; never a secret. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Run as the user where no sandbox works. */
+  readonly trust: boolean;
+}
+
+export interface Session {
+  readonly id: SessionId;
+  readonly environment: Digest;
+  readonly source: Source;
+  readonly address: Address;
+  readonly state: SessionState;
+  readonly startedAt: Instant;
+  readonly isolated: boolean;
+  readonly endedAt?: Instant;
+  readonly endReason?: EndReason;
+  /** One sentence for people about the end. */
+  readonly message?: string;
+  readonly savedBytes?: number;
+}
+
+export interface Stats {
+  readonly memoryBytes: number;
+  readonly cpuSeconds: number;
+  readonly processes: number;
+  readonly diskBytes: number;
+}
+
+/** Starts sessions and tells the truth about them: `list` is what is really there (I3). */
+export interface Launcher {
+  start(order: SessionOrder, log: StageLog, signal: AbortSignal): Promise<Session>;
+  list(): AsyncIterable<Session>;
+  stop(id: SessionId, reason: EndReason, graceMs: number): Promise<void>;
+  logs(id: SessionId): AsyncIterable<string>;
+  stats(id: SessionId): Promise<Stats>;
+}
+
+/** A place that offers a builder and a launcher. */
+export interface Engine {
+  readonly id: string;
+  readonly builder: Builder;
+  readonly launcher: Launcher;
+  /** Called when a session ended by itself or by `stop`, once for each. */
+  onEnd(listener: (session: Session) => void): void;
+  /** Renews the lease of every session (I3) and ends what the engine started for itself; sessions stay. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,112 @@
+import type { Digest, Instant } from '@bindery/wire/ids.ts';
+import type { Finding } from '@bindery/wire/events.ts';
+
+/** One thing to do, in order. A closed union: whoever applies steps handles every `uses`. */
+export type Step =
+  /** Packages from a Python index. `requirements` are PEP 508 lines; `constraints` likewise. Local paths are left out of them and become `local`. */
+  | {
+      readonly uses: 'python';
+      readonly because: string;
+      readonly inputs: readonly string[];
+      readonly requirements: readonly string[];
+      readonly constraints: readonly string[];
+      /** Lines such as `--index-url` and `--find-links` that the repository's file gives, without credentials. */ readonly options: readonly string[];
+    }
+  /** Exactly what a lock file of the repository says, as requirement lines with hashes. */
+  | {
+      readonly uses: 'locked-python';
+      readonly because: string;
+      readonly inputs: readonly string[];
+      readonly requirements: readonly string[];
+    }
+  /** A package in the repository itself: `pip install [-e] <path>`, built in the sandbox. */
+  | {
+      readonly uses: 'local';
+      readonly because: string;
+      readonly inputs: readonly string[];
+      readonly path: string;
+      readonly editable: boolean;
+      readonly extras: readonly string[];
+    }
+  | {
+      readonly uses: 'conda';
+      readonly because: string;
+      readonly inputs: readonly string[];
+      readonly channels: readonly string[];
+      readonly specs: readonly string[];
+      readonly from: 'channels' | 'pypi';
+    }
+  | { readonly uses: 'apt'; readonly because: string; readonly inputs: readonly string[]; readonly packages: readonly string[] }
+  /** A program of the repository, run once at build time in the repository's folder. */
+  | { readonly uses: 'run'; readonly because: string; readonly inputs: readonly string[]; readonly path: string };
+
+export interface PythonBase {
+  /** PEP 440 specifier that the interpreter must meet: `==3.10.*`, `>=3.9`, or empty for any. */
+  readonly requires: string;
+  /** `newest` interpreter that satisfies, or exactly `X.Y`. */
+  readonly prefer: string;
+  readonly because: string;
+}
+
+/** What a tree needs; pure data, computed from its files alone, hashed canonically. */
+export interface BuildPlan {
+  readonly version: 1;
+  /** The rules by which files were read; part of the hash, so that a new rule never changes an old plan silently. */
+  readonly epoch: string;
+  readonly layout: 'split' | 'joint' | 'auto';
+  readonly layoutBecause: string;
+  readonly base: { readonly python: PythonBase };
+  readonly steps: readonly Step[];
+  /** Path of the repository's `start` script, run before the server with the server's command as its arguments. */
+  readonly start?: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Files whose content the plan depends on; `tree` when the build itself may read any (content-dependent). */
+  readonly reads: readonly string[] | 'tree';
+  /** Packages as they were at this instant. */
+  readonly asOf?: Instant;
+  readonly findings: readonly Finding[];
+}
+
+/** One package, exactly. */
+export interface LockedPackage {
+  readonly name: string;
+  readonly version: string;
+  /** `wheel`: the index has a wheel with one of these hashes for this machine; `source`: must be built in the sandbox. */
+  readonly from: 'wheel' | 'source';
+  /** `sha256:…` of the files the index vouches for; empty for direct references (`name @ git+https://…`). */
+  readonly hashes: readonly string[];
+  /** The requirement line to install: `name==version` or `name @ url`. */
+  readonly requirement: string;
+}
+
+export interface Interpreter {
+  /** Real path of the executable. */
+  readonly path: string;
+  /** `3.11.7` */
+  readonly version: string;
+  /** Folder that must be visible for it to run (`sys.base_prefix`). */
+  readonly prefix: string;
+  /** Identity of this build of it: implementation, version, platform tag, soabi. */
+  readonly build: string;
+  readonly from: 'machine' | 'managed';
+}
+
+/** What a plan resolved to. `id` covers everything in it but `madeAt` and `log`. */
+export interface Lock {
+  readonly version: 1;
+  readonly id: Digest;
+  readonly planId: Digest;
+  readonly python: Interpreter;
+  /** Settled layout, with the reason. */
+  readonly layout: 'split' | 'joint';
+  readonly layoutBecause: string;
+  readonly packages: readonly LockedPackage[];
+  /** Exact conda packages (URL and sha256), when the plan has a conda step that comes from channels. */
+  readonly conda?: readonly { readonly url: string; readonly sha256: string; readonly name: string; readonly version: string }[];
+  readonly asOf?: Instant;
+  readonly madeAt: Instant;
+  /** What people should know of it: which interpreter and why, what was left out. */
+  readonly notes: readonly string[];
+  /** True when the repository pins everything or `asOf` is given: then it is kept for ever. */
+  readonly fixed: boolean;
+}
