@@ -4,10 +4,23 @@ import type { Clock } from '../base/clock.ts';
 import type { Engine } from './engine.ts';
 import type { Pack } from './pack.ts';
 import type { Provider } from './provider.ts';
+import type { LaunchOptions } from '@bindery/wire/api.ts';
 import type { ProgressEvent } from '@bindery/wire/events.ts';
+import type { Link } from '@bindery/wire/link.ts';
+import type { Worker } from '../base/worker.ts';
 
 /** One entry of the launch's log before it gets its number and time. */
 export type Progress = Omit<ProgressEvent, 'seq' | 'at'>;
+
+/** What one launch asks for, beside its link. */
+export interface LaunchRequest {
+  readonly launchId: string;
+  readonly sessionId: string;
+  readonly link: Link;
+  readonly options: LaunchOptions;
+  /** `BINDER_*` and the like for the session. */
+  readonly env: Readonly<Record<string, string>>;
+}
 
 /** What the hub gives to every stage. */
 export interface Shared {
@@ -17,6 +30,8 @@ export interface Shared {
   readonly engine: Engine;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly packs: readonly Pack[];
+  /** As whom git and uv run. */
+  readonly worker: Worker;
 }
 
 /** Shared things plus what belongs to one launch. */
