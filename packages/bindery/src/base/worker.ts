@@ -21,21 +21,57 @@ export interface Worker {
 /** Runs helper programs as the hub itself. */
 export const sameUser: Worker = { uid: undefined, lower: (argv) => [...argv], give: async () => {} };
 
-const SYSTEM = ['/usr', '/etc/ssl', '/etc/ca-certificates', '/etc/resolv.conf', '/etc/hosts', '/etc/nsswitch.conf', '/etc/alternatives', '/etc/ld.so.cache'];
+const SYSTEM = [
+  '/usr',
+  '/etc/ssl',
+  '/etc/ca-certificates',
+  '/etc/resolv.conf',
+  '/etc/hosts',
+  '/etc/nsswitch.conf',
+  '/etc/alternatives',
+  '/etc/ld.so.cache',
+];
 
 /** Runs helper programs of a root hub as `uid` through bubblewrap and setpriv, without any capability. */
 export function loweredTo(uid: number): Worker {
   return {
     uid,
     lower: (argv, reach) => [
-      'bwrap', '--die-with-parent', '--unshare-pid', '--unshare-ipc', '--unshare-uts',
-      '--cap-drop', 'ALL', '--cap-add', 'CAP_SETUID', '--cap-add', 'CAP_SETGID', '--cap-add', 'CAP_SETPCAP',
+      'bwrap',
+      '--die-with-parent',
+      '--unshare-pid',
+      '--unshare-ipc',
+      '--unshare-uts',
+      '--cap-drop',
+      'ALL',
+      '--cap-add',
+      'CAP_SETUID',
+      '--cap-add',
+      'CAP_SETGID',
+      '--cap-add',
+      'CAP_SETPCAP',
       ...SYSTEM.flatMap((path) => ['--ro-bind-try', path, path]),
       ...['bin', 'sbin', 'lib', 'lib64'].flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]),
-      '--proc', '/proc', '--dev', '/dev', '--perms', '1777', '--tmpfs', '/tmp',
+      '--proc',
+      '/proc',
+      '--dev',
+      '/dev',
+      '--perms',
+      '1777',
+      '--tmpfs',
+      '/tmp',
       ...(reach.read ?? []).flatMap((path) => ['--ro-bind', path, path]),
       ...(reach.write ?? []).flatMap((path) => ['--bind', path, path]),
-      '--', 'setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all', '--bounding-set=-all', '--no-new-privs', '--', ...argv,
+      '--',
+      'setpriv',
+      `--reuid=${uid}`,
+      `--regid=${uid}`,
+      '--clear-groups',
+      '--inh-caps=-all',
+      '--bounding-set=-all',
+      '--no-new-privs',
+      '--',
+      ...argv,
     ],
     give: (path) => chown(path, uid, uid),
   };
