@@ -1,4 +1,5 @@
 import { chown } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 /** Which folders a helper program (git, uv) needs; the same paths inside as outside. */
 export interface Reach {
@@ -60,6 +61,7 @@ export function loweredTo(uid: number): Worker {
       '1777',
       '--tmpfs',
       '/tmp',
+      ...parents([...(reach.read ?? []), ...(reach.write ?? [])]),
       ...(reach.read ?? []).flatMap((path) => ['--ro-bind', path, path]),
       ...(reach.write ?? []).flatMap((path) => ['--bind', path, path]),
       '--',
@@ -75,4 +77,11 @@ export function loweredTo(uid: number): Worker {
     ],
     give: (path) => chown(path, uid, uid),
   };
+}
+
+/** Every folder above the given ones, made passable: bubblewrap would make them for root alone. */
+export function parents(paths: readonly string[]): string[] {
+  const above = new Set<string>();
+  for (const path of paths) for (let folder = dirname(path); folder !== '/'; folder = dirname(folder)) above.add(folder);
+  return [...above].toSorted().flatMap((folder) => ['--perms', '0755', '--dir', folder]);
 }
