@@ -1,12 +1,18 @@
 import { z } from 'zod';
-import { LaunchId, SessionId, Instant } from './ids.ts';
-import { LaunchEvent } from './events.ts';
+import { Digest, Instant, LaunchId, SessionId } from './ids.ts';
+import { Finding, LaunchEvent } from './events.ts';
 import { Link } from './link.ts';
 
+/** Every path of the new contract begins with this. `GET /api/v1/openapi.json` describes them all. */
+export const API_BASE = '/api/v1';
+
+/** Request header with a launch's key; it stands in place of the hub key for that launch and its session alone. */
+export const LAUNCH_KEY_HEADER = 'launch-key';
+
 /** Choices of one launch beside its link. */
-export const LaunchOptions = z.object({
+export const LaunchOptions = z.strictObject({
   /** Packages as they were then: a date, or `commit` for the date of the commit. */
-  asOf: z.string().optional(),
+  asOf: z.string().max(64).optional(),
   /** `pypi` takes from PyPI what a conda file names and PyPI has. */
   conda: z.enum(['channels', 'pypi']).optional(),
   /** A file that this engine cannot apply fails the launch. */
@@ -14,15 +20,17 @@ export const LaunchOptions = z.object({
   /** Run as the user, not isolated, where no sandbox works. */
   trust: z.boolean().optional(),
   layout: z.enum(['auto', 'split', 'joint']).optional(),
-  /** Environment variables for the session: names `A-Z0-9_`, at most 64. */
-  ref: z.string().optional(),
-  path: z.string().optional(),
-  urlpath: z.string().optional(),
+  /** Branch, tag or commit, in place of the link's. */
+  ref: z.string().min(1).max(1024).optional(),
+  /** File or folder of the repository to open in JupyterLab. */
+  path: z.string().max(2048).optional(),
+  /** What to open below the session's base path, in place of `path`. */
+  urlpath: z.string().max(4096).optional(),
 });
 export type LaunchOptions = z.infer<typeof LaunchOptions>;
 
-/** POST /api/v1/launches */
-export const CreateLaunch = z.object({ link: z.string().min(1).max(4096), options: LaunchOptions.optional() });
+/** `POST /launches` */
+export const CreateLaunch = z.strictObject({ link: z.string().min(1).max(4096), options: LaunchOptions.optional() });
 export type CreateLaunch = z.infer<typeof CreateLaunch>;
 
 /** A launch as the API shows it. `key` is returned once, to whoever created it: it opens the session. */
@@ -36,6 +44,9 @@ export const LaunchView = z.object({
   key: z.string().optional(),
 });
 export type LaunchView = z.infer<typeof LaunchView>;
+
+/** `GET /launches/:id/events`: entries with a greater `seq` than `after` (or the `Last-Event-ID` header), then what comes. */
+export const EventsQuery = z.object({ after: z.coerce.number().int().min(-1).optional() });
 
 export const SessionState = z.enum(['starting', 'running', 'ending', 'ended']);
 export type SessionState = z.infer<typeof SessionState>;
@@ -66,6 +77,132 @@ export const SessionView = z.object({
   isolated: z.boolean(),
 });
 export type SessionView = z.infer<typeof SessionView>;
+
+/** `GET /sessions`: the running ones first, then those that ended a while ago; newest first in both. */
+export const SessionList = z.object({ sessions: z.array(SessionView) });
+export type SessionList = z.infer<typeof SessionList>;
+
+/** `POST /sessions/:id/open` */
+export const OpenSession = z.strictObject({
+  /** Path below the session's base path; default: what the launch asked for. */
+  path: z.string().max(4096).optional(),
+});
+export type OpenSession = z.infer<typeof OpenSession>;
+
+/** A one-time address: whoever opens it first gets in. */
+export const OneTimeLink = z.object({ url: z.url() });
+export type OneTimeLink = z.infer<typeof OneTimeLink>;
+
+/** `POST /enter`: a one-time link that gives a browser the right to use this hub; it then shows `next`. */
+export const Enter = z.strictObject({ next: z.string().max(4096).optional() });
+
+/** One provider, as the old contract's `/api/repoproviders` describes it. */
+export const RepoProvider = z.object({
+  displayName: z.string(),
+  id: z.string(),
+  spec: z.object({ validateRegex: z.string() }),
+  detect: z.object({ regex: z.string() }).optional(),
+  repo: z.object({ label: z.string(), placeholder: z.string(), urlEncode: z.boolean().optional() }),
+  ref: z.object({ enabled: z.boolean(), default: z.string().optional() }),
+});
+export type RepoProvider = z.infer<typeof RepoProvider>;
+export const ProviderList = z.object({ providers: z.array(RepoProvider) });
+
+/** `GET /plan` */
+export const PlanQuery = z.object({
+  link: z.string().min(1).max(4096),
+  ...LaunchOptions.pick({ asOf: true, conda: true, layout: true, ref: true }).shape,
+  strict: z.stringbool().optional(),
+});
+export type PlanQuery = z.infer<typeof PlanQuery>;
+
+/** What would be built, line by line with the reason; nothing is built. */
+export const PlanView = z.object({
+  link: Link,
+  source: z.object({
+    provider: z.string(),
+    slug: z.string(),
+    url: z.string(),
+    ref: z.string(),
+    refUrl: z.string().optional(),
+    branch: z.string().optional(),
+  }),
+  planId: Digest,
+  plan: z.looseObject({
+    epoch: z.string(),
+    layout: z.enum(['auto', 'split', 'joint']),
+    layoutBecause: z.string(),
+    base: z.object({ python: z.object({ requires: z.string(), prefer: z.string(), because: z.string() }) }),
+    steps: z.array(z.looseObject({ uses: z.string(), because: z.string(), inputs: z.array(z.string()) })),
+    start: z.string().optional(),
+    env: z.record(z.string(), z.string()),
+    reads: z.union([z.array(z.string()), z.literal('tree')]),
+    asOf: Instant.optional(),
+    findings: z.array(Finding),
+  }),
+});
+export type PlanView = z.infer<typeof PlanView>;
+
+export const EnvironmentView = z.object({
+  id: Digest,
+  engine: z.string(),
+  location: z.string(),
+  bytes: z.number().int(),
+  builtAt: Instant,
+  /** Running sessions that use it; it is not removed while there are any. */
+  sessions: z.number().int(),
+});
+export type EnvironmentView = z.infer<typeof EnvironmentView>;
+export const EnvironmentList = z.object({ environments: z.array(EnvironmentView) });
+
+/** `POST /gc` */
+export const CollectGarbage = z.strictObject({
+  /** Also what is within the size limit, as long as no session uses it. */
+  all: z.boolean().optional(),
+});
+export const Collected = z.object({ removed: z.array(Digest), freedBytes: z.number().int() });
+export type Collected = z.infer<typeof Collected>;
+
+/** `GET /info`: open to everybody, so that a page or program can learn what it may do here. */
+export const Info = z.object({
+  version: z.string(),
+  startedAt: Instant,
+  engine: z.string(),
+  /** False where no sandbox works: then only what is trusted runs, and nothing from a page. */
+  isolated: z.boolean(),
+  /** True when whoever asks holds the hub key or the browser's cookie. */
+  authorized: z.boolean(),
+  /** True when launches need no key here (a hub for everybody). */
+  open: z.boolean(),
+  sessions: z.object({ running: z.number().int(), maximum: z.number().int() }),
+  launches: z.object({ running: z.number().int(), waiting: z.number().int() }),
+});
+export type Info = z.infer<typeof Info>;
+
+/** `POST /hub/shutdown` */
+export const Shutdown = z.strictObject({
+  /** `stop` (the default) ends every session of this hub, saving changed files; `keep` leaves them for the next hub. */
+  sessions: z.enum(['stop', 'keep']).optional(),
+});
+export type Shutdown = z.infer<typeof Shutdown>;
+
+/** What a page of the hub is told, as JSON in its `<script type="application/json" id="page-config">`. */
+export const PageConfig = z.object({
+  version: z.string(),
+  /** Address people reach the hub under, without a trailing slash: for badges and links. */
+  publicUrl: z.string(),
+  providers: z.array(RepoProvider),
+  isolated: z.boolean(),
+  /** True: this page was opened from another site, so it asks before it launches. */
+  ask: z.boolean(),
+  /** The other site's origin, where the browser told it. */
+  askFrom: z.string().optional(),
+  /** On a launch page: the link it is about, as in its own address. */
+  link: z.object({ provider: z.string(), spec: z.string() }).optional(),
+  /** Bundled examples that the form offers. */
+  examples: z.array(z.object({ title: z.string(), link: z.string() })),
+});
+export type PageConfig = z.infer<typeof PageConfig>;
 
 /** Every error answer of the new contract. */
 export const ErrorBody = z.object({

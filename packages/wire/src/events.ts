@@ -34,6 +34,8 @@ export const LaunchEvent = z.discriminatedUnion('phase', [
     findings: z.array(Finding).optional(),
     /** With `resolving`/`done`. */
     source: z.object({ provider: z.string(), url: z.string(), ref: z.string(), refUrl: z.string().optional() }).optional(),
+    /** With `building`/`done`. */
+    environmentId: z.string().optional(),
     /** With `waiting`: place in the queue, from 1. */
     position: z.number().int().positive().optional(),
   }),
