@@ -7,7 +7,10 @@ import { Link } from './link.ts';
 export const API_BASE = '/api/v1';
 
 /** Request header with a launch's key; it stands in place of the hub key for that launch and its session alone. */
-export const LAUNCH_KEY_HEADER = 'launch-key';
+export const LAUNCH_KEY_HEADER = 'x-launch-key';
+
+/** Request header of `POST /launches`: a repeated request with the same value (at most 128 characters) answers the same launch. */
+export const IDEMPOTENCY_HEADER = 'idempotency-key';
 
 /** Choices of one launch beside its link. */
 export const LaunchOptions = z.strictObject({
@@ -26,6 +29,8 @@ export const LaunchOptions = z.strictObject({
   path: z.string().max(2048).optional(),
   /** What to open below the session's base path, in place of `path`. */
   urlpath: z.string().max(4096).optional(),
+  /** Stop when the environment is built: no session is started. */
+  buildOnly: z.boolean().optional(),
 });
 export type LaunchOptions = z.infer<typeof LaunchOptions>;
 
@@ -86,6 +91,8 @@ export type SessionList = z.infer<typeof SessionList>;
 export const OpenSession = z.strictObject({
   /** Path below the session's base path; default: what the launch asked for. */
   path: z.string().max(4096).optional(),
+  /** `host` (the default): the session's own host name, an origin of its own. `port`: the hub's second port, for browsers that cannot reach that name. */
+  form: z.enum(['host', 'port']).optional(),
 });
 export type OpenSession = z.infer<typeof OpenSession>;
 
@@ -186,21 +193,24 @@ export const Shutdown = z.strictObject({
 });
 export type Shutdown = z.infer<typeof Shutdown>;
 
+/** `GET /examples`: repositories that the hub offers to try. */
+export const Example = z.object({ link: z.string(), title: z.string(), about: z.string() });
+export type Example = z.infer<typeof Example>;
+export const ExampleList = z.object({ examples: z.array(Example) });
+
 /** What a page of the hub is told, as JSON in its `<script type="application/json" id="page-config">`. */
 export const PageConfig = z.object({
   version: z.string(),
+  /** Path below which the hub lives, with both slashes. */
+  baseUrl: z.string(),
   /** Address people reach the hub under, without a trailing slash: for badges and links. */
   publicUrl: z.string(),
-  providers: z.array(RepoProvider),
+  /** False where no sandbox works: then nothing is launched from a page. */
   isolated: z.boolean(),
   /** True: this page was opened from another site, so it asks before it launches. */
   ask: z.boolean(),
   /** The other site's origin, where the browser told it. */
   askFrom: z.string().optional(),
-  /** On a launch page: the link it is about, as in its own address. */
-  link: z.object({ provider: z.string(), spec: z.string() }).optional(),
-  /** Bundled examples that the form offers. */
-  examples: z.array(z.object({ title: z.string(), link: z.string() })),
 });
 export type PageConfig = z.infer<typeof PageConfig>;
 

@@ -165,6 +165,7 @@ export const ERRORS = {
     title: 'There is no such launch.',
     hint: 'Launch logs are kept for a while only: launch the repository again.',
   },
+  interrupted: { status: 503, retryable: true, title: 'The hub ended during the launch.', hint: 'Launch again.' },
   cancelled: { status: 409, retryable: true, title: 'The launch was cancelled.', hint: 'Launch again when you like.' },
   unauthorized: {
     status: 401,

@@ -43,7 +43,8 @@ export const LaunchEvent = z.discriminatedUnion('phase', [
     ...base,
     phase: z.literal('ready'),
     message: z.string(),
-    sessionId: z.string(),
+    /** Absent when only a build was asked for. */
+    sessionId: z.string().optional(),
     /** Milliseconds from the request to here. */
     ms: z.number().nonnegative(),
     repoUrl: z.string(),

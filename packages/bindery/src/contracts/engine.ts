@@ -89,13 +89,26 @@ export interface Launcher {
   stats(id: SessionId): Promise<Stats>;
 }
 
+/** Changed files of a session that ended, as one archive. */
+export interface SavedWork {
+  /** The archive (tar, gzip) on this machine. */
+  readonly path: string;
+  readonly bytes: number;
+}
+
 /** A place that offers a builder and a launcher. */
 export interface Engine {
   readonly id: string;
+  /** False where no sandbox works: then builds and sessions run as the user. */
+  readonly isolated: boolean;
   readonly builder: Builder;
   readonly launcher: Launcher;
   /** Called when a session ended by itself or by `stop`, once for each. */
   onEnd(listener: (session: Session) => void): void;
-  /** Renews the lease of every session (I3) and ends what the engine started for itself; sessions stay. */
+  /** What was saved at the end of a session, as long as it is kept. */
+  saved(id: SessionId): Promise<SavedWork | undefined>;
+  /** Renews the lease of every session (I3); the hub calls it several times in each `session.lease`. */
+  renew(): Promise<void>;
+  /** Renews the leases a last time and ends what the engine started for itself; sessions stay. */
   close(): Promise<void>;
 }
