@@ -20,7 +20,7 @@ async function sandboxed(before: string[], argv: string[]): Promise<{ code: numb
   const filter = openSync(file, 'r');
   const visible = ['/usr', '/etc', dirname(process.execPath)].flatMap((path) => ['--ro-bind', path, path]);
   const links = ['bin', 'lib', 'lib64'].flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]);
-  const [command = '', ...args] = [
+  const [command, ...args] = [
     ...before,
     'bwrap',
     '--unshare-all',
