@@ -3,15 +3,26 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 const seconds = (value: number) => z.number().positive().default(value);
+const bytes = (value: number) => z.number().int().positive().default(value);
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
 
 /** The whole configuration. One schema: file, `BINDERY_*` environment, flags and reference are derived from it. Durations are seconds, sizes bytes. */
 export const ConfigSchema = z.strictObject({
   folders: z
     .strictObject({
-      state: z.string().describe('Sessions, launches, saved work, the hub key.'),
-      cache: z.string().describe('Repositories, packages, environments, tools. May be deleted while no hub runs.'),
+      state: z
+        .string()
+        .min(1)
+        .default(() => join(dataHome(), 'bindery'))
+        .describe('Sessions, launches, saved work, the hub key.'),
+      cache: z
+        .string()
+        .min(1)
+        .default(() => join(cacheHome(), 'bindery'))
+        .describe('Repositories, packages, environments, tools. May be deleted while no hub runs.'),
     })
-    .prefault(() => ({ state: join(dataHome(), 'bindery'), cache: join(cacheHome(), 'bindery') })),
+    .prefault({}),
   hub: z
     .strictObject({
       host: z.string().default('localhost').describe('Address to listen on. localhost means 127.0.0.1 and ::1.'),
@@ -29,19 +40,14 @@ export const ConfigSchema = z.strictObject({
         .default(['https', 'http', 'ssh', 'git', 'file'])
         .describe('Protocols a link may use. file and local folders are for hubs on loopback only.'),
       timeout: seconds(600).describe('Longest fetch.'),
-      maxBytes: z
-        .number()
-        .int()
-        .positive()
-        .default(4 * 2 ** 30)
-        .describe('Largest work tree.'),
+      maxBytes: bytes(4 * GIB).describe('Largest work tree.'),
     })
     .prefault({}),
   github: z
     .strictObject({
       url: z.url().default('https://github.com').describe('Where gh links are cloned from.'),
       apiUrl: z.url().default('https://api.github.com').describe('Where refs of gh links are looked up.'),
-      token: z.string().optional().describe('Access token for the API; secret.'),
+      token: z.string().optional().meta({ description: 'Access token for the API.', secret: true }),
     })
     .prefault({}),
   python: z
@@ -59,46 +65,27 @@ export const ConfigSchema = z.strictObject({
   build: z
     .strictObject({
       timeout: seconds(3600).describe('Longest build.'),
-      memory: z
-        .number()
-        .int()
-        .positive()
-        .default(4 * 2 ** 30)
-        .describe('Memory of a build sandbox.'),
-      processes: z.number().int().positive().default(1024),
-      disk: z
-        .number()
-        .int()
-        .positive()
-        .default(10 * 2 ** 30),
+      memory: bytes(4 * GIB).describe('Memory of a build sandbox.'),
+      processes: z.number().int().positive().default(1024).describe('Processes and threads of a build sandbox.'),
+      disk: bytes(10 * GIB).describe('What a build may write.'),
       concurrent: z.number().int().positive().default(4).describe('Builds at once; further ones wait.'),
       refreshAfter: seconds(86_400).describe('Age after which a lock that is not fixed is renewed in the background.'),
     })
     .prefault({}),
   session: z
     .strictObject({
-      memory: z
-        .number()
-        .int()
-        .positive()
-        .default(2 * 2 ** 30),
-      cpus: z.number().positive().default(2),
-      processes: z.number().int().positive().default(512),
-      disk: z
-        .number()
-        .int()
-        .positive()
-        .default(10 * 2 ** 30),
-      shm: z
-        .number()
-        .int()
-        .positive()
-        .default(256 * 2 ** 20)
-        .describe('Size of the private /dev/shm.'),
-      network: z.enum(['filtered', 'none', 'open']).default('filtered'),
-      startTimeout: seconds(60),
+      memory: bytes(2 * GIB).describe('Memory of a session.'),
+      cpus: z.number().positive().default(2).describe('Processors of a session; 0.5 is half of one.'),
+      processes: z.number().int().positive().default(512).describe('Processes and threads of a session.'),
+      disk: bytes(10 * GIB).describe('What a session may write.'),
+      shm: bytes(256 * MIB).describe('Size of the private /dev/shm.'),
+      network: z
+        .enum(['filtered', 'none', 'open'])
+        .default('filtered')
+        .describe('filtered: HTTP and HTTPS to public addresses; none; open: everything but this machine and the metadata service.'),
+      startTimeout: seconds(60).describe('Longest start of a notebook server.'),
       idle: seconds(1800).describe('A session without activity for this long is ended; busy kernels are activity.'),
-      maxAge: seconds(6 * 3600),
+      maxAge: seconds(6 * 3600).describe('A session is ended at this age, whatever it does.'),
       warning: seconds(300).describe('How long before its end a session says so.'),
       lease: seconds(600).describe('A session that no hub has renewed for this long ends itself.'),
       keepSaved: seconds(7 * 86_400).describe('How long saved changes are kept.'),
@@ -106,19 +93,14 @@ export const ConfigSchema = z.strictObject({
         .number()
         .int()
         .nonnegative()
-        .default(512 * 2 ** 20)
+        .default(512 * MIB)
         .describe('No session starts while less memory than this is free.'),
       maximum: z.number().int().positive().default(200).describe('Sessions at once.'),
     })
     .prefault({}),
   store: z
     .strictObject({
-      maxBytes: z
-        .number()
-        .int()
-        .positive()
-        .default(50 * 2 ** 30)
-        .describe('Environments and packages above this size are removed, least recently used first.'),
+      maxBytes: bytes(50 * GIB).describe('Environments and packages above this size are removed, least recently used first.'),
     })
     .prefault({}),
 });
