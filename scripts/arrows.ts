@@ -3,13 +3,14 @@ import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
 const STAGES = ['link', 'resolve', 'checkout', 'plan', 'lock', 'build', 'session'];
-const BASIS = ['wire', 'base', 'clients', 'contracts'];
+const BASIS = ['wire', 'base', 'clients', 'contracts', 'formats'];
 const ALLOWED: Record<string, string[]> = {
   wire: [],
   rtc: ['wire'],
   base: ['wire'],
   contracts: ['wire', 'base'],
-  clients: ['wire', 'base'],
+  formats: ['wire', 'base', 'contracts'],
+  clients: ['wire', 'base', 'formats'],
   ...Object.fromEntries(STAGES.map((stage, index) => [stage, [...BASIS, ...STAGES.slice(0, index)]])),
   providers: BASIS,
   packs: BASIS,

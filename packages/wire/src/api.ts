@@ -22,6 +22,8 @@ export const LaunchOptions = z.strictObject({
   strict: z.boolean().optional(),
   /** Run as the user, not isolated, where no sandbox works. */
   trust: z.boolean().optional(),
+  /** `repo2docker`: its defaults, Python 3.10 among them, where the files leave a choice. */
+  epoch: z.enum(['2026', 'repo2docker']).optional(),
   layout: z.enum(['auto', 'split', 'joint']).optional(),
   /** Branch, tag or commit, in place of the link's. */
   ref: z.string().min(1).max(1024).optional(),

@@ -1,8 +1,10 @@
 import type { Logger } from 'pino';
 import type { Config } from '../base/config.ts';
 import type { Clock } from '../base/clock.ts';
+import type { Memo } from '../base/memo.ts';
 import type { Engine } from './engine.ts';
 import type { Pack } from './pack.ts';
+import type { BuildPlan } from './plan.ts';
 import type { Provider } from './provider.ts';
 import type { LaunchOptions } from '@bindery/wire/api.ts';
 import type { ProgressEvent } from '@bindery/wire/events.ts';
@@ -30,6 +32,8 @@ export interface Shared {
   readonly engine: Engine;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly packs: readonly Pack[];
+  /** Plans made before, by tree and options. */
+  readonly plans?: Memo<BuildPlan>;
   /** As whom git and uv run. */
   readonly worker: Worker;
 }

@@ -1,6 +1,6 @@
 import type { Digest, Instant, SessionId } from '@bindery/wire/ids.ts';
 import type { EndReason, SessionState } from '@bindery/wire/api.ts';
-import type { BuildPlan, Lock } from './plan.ts';
+import type { BuildPlan, Lock, Step } from './plan.ts';
 import type { Source, Tree } from './source.ts';
 
 /** Where a stage says what it does; lines reach the launch's event log. */
@@ -101,6 +101,8 @@ export interface Engine {
   readonly id: string;
   /** False where no sandbox works: then builds and sessions run as the user. */
   readonly isolated: boolean;
+  /** Steps this engine leaves out, each with the reason in a sentence for people. */
+  readonly lacks?: Readonly<Partial<Record<Step['uses'], string>>>;
   readonly builder: Builder;
   readonly launcher: Launcher;
   /** Called when a session ended by itself or by `stop`, once for each. */

@@ -1,12 +1,16 @@
 import type { Finding } from '@bindery/wire/events.ts';
-import type { PythonBase, Step } from './plan.ts';
+import type { Epoch, PythonBase, Step } from './plan.ts';
 
 /** What a pack may look at: the tree's file names and contents, and where the configuration lies. Reading is recorded. */
 export interface PlanTree {
   /** All paths, sorted. */
   readonly paths: readonly string[];
   has(path: string): boolean;
-  /** Text of a regular file (UTF-8, BOM removed), undefined where there is none. */
+  hasFolder(path: string): boolean;
+  /**
+   * Text of a regular file with `\n` line ends, whatever it was saved as (formats/text.ts); undefined where there is none or where a link
+   * leads out of the tree. Throws `file_invalid` above 10 MB.
+   */
   text(path: string): Promise<string | undefined>;
   /** `binder/`, `.binder/` or empty: where configuration files are looked for (binder.md §4.1). */
   readonly config: string;
@@ -14,7 +18,8 @@ export interface PlanTree {
 
 export interface PackOptions {
   readonly conda: 'channels' | 'pypi';
-  readonly strict: boolean;
+  /** The rules by which files are read: this builder's own, or repo2docker's where the two differ. */
+  readonly epoch: Epoch;
 }
 
 /** A pack's part of a plan. */

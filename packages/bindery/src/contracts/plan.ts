@@ -33,12 +33,16 @@ export type Step =
       readonly because: string;
       readonly inputs: readonly string[];
       readonly channels: readonly string[];
+      /** Match specifications of conda; with `from: 'pypi'` PEP 508 requirements, `python` itself left out. */
       readonly specs: readonly string[];
       readonly from: 'channels' | 'pypi';
     }
   | { readonly uses: 'apt'; readonly because: string; readonly inputs: readonly string[]; readonly packages: readonly string[] }
   /** A program of the repository, run once at build time in the repository's folder. */
   | { readonly uses: 'run'; readonly because: string; readonly inputs: readonly string[]; readonly path: string };
+
+/** A set of rules by which files are read. `repo2docker` prefers Python 3.10 and reads no `uv.lock`; this builder's own take the newest Python that fits. */
+export type Epoch = '2026' | 'repo2docker';
 
 export interface PythonBase {
   /** PEP 440 specifier that the interpreter must meet: `==3.10.*`, `>=3.9`, or empty for any. */
@@ -52,7 +56,7 @@ export interface PythonBase {
 export interface BuildPlan {
   readonly version: 1;
   /** The rules by which files were read; part of the hash, so that a new rule never changes an old plan silently. */
-  readonly epoch: string;
+  readonly epoch: Epoch;
   readonly layout: 'split' | 'joint' | 'auto';
   readonly layoutBecause: string;
   readonly base: { readonly python: PythonBase };
