@@ -194,6 +194,12 @@ export const ERRORS = {
   },
   not_found: { status: 404, retryable: false, title: 'There is nothing here.', hint: 'Start at the launch page.' },
   rate_limited: { status: 429, retryable: true, title: 'Too many requests.', hint: 'Wait as long as Retry-After says.' },
+  hub_unreachable: {
+    status: 503,
+    retryable: true,
+    title: 'No hub answers.',
+    hint: 'Start one with bindery serve, or bindery launch; sessions are kept meanwhile.',
+  },
   hub_locked: {
     status: 409,
     retryable: false,
