@@ -51,6 +51,7 @@ export function loweredTo(uid: number): Worker {
       'CAP_SETGID',
       '--cap-add',
       'CAP_SETPCAP',
+      ...parents(SYSTEM),
       ...SYSTEM.flatMap((path) => ['--ro-bind-try', path, path]),
       ...['bin', 'sbin', 'lib', 'lib64'].flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]),
       '--proc',
