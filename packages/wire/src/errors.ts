@@ -74,6 +74,12 @@ export const ERRORS = {
     title: 'The repository holds something that cannot be checked out.',
     hint: 'The message names the path.',
   },
+  tree_too_large: {
+    status: 422,
+    retryable: false,
+    title: 'The repository is larger than this hub takes.',
+    hint: 'Make the repository smaller, or raise git.maxBytes.',
+  },
   file_invalid: {
     status: 422,
     retryable: false,

@@ -1,4 +1,5 @@
 import type { Digest, Instant } from '@bindery/wire/ids.ts';
+import type { OpenPath } from '@bindery/wire/link.ts';
 
 /** An immutable reference to content: a repository at a commit. What a link resolves to. */
 export interface Source {
@@ -11,8 +12,12 @@ export interface Source {
   readonly ref: string;
   /** Where a person can look at this very commit. */
   readonly refUrl?: string;
-  /** Name of the branch or tag that was asked for, if it was one. */
+  /** Full name of the branch or tag that was asked for (`refs/heads/main`), if it was one. */
   readonly branch?: string;
+  /** What to open, where the link's ref turned out to reach further into its path (`tree/feature/x/docs`). */
+  readonly open?: OpenPath;
+  /** What people should know about how it was found: a snapshot of a changed folder, a shortened commit. */
+  readonly note?: string;
 }
 
 /** One file of a tree. `path` is relative, `/`-separated, as Git has it. */

@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { BinderyError } from '@bindery/wire/errors.ts';
+import type { Config } from '../base/config.ts';
+import type { RunResult } from '../base/run.ts';
+import type { Turns } from '../base/turns.ts';
+import type { Worker } from '../base/worker.ts';
+import { fetchCommit } from '../clients/git-cache.ts';
+import { tail } from '../clients/git-errors.ts';
+import { tooLargeError } from '../clients/git-size.ts';
+import { LOCAL_UPLOAD, makeGit, type Git } from '../clients/git.ts';
+import type { Source } from '../contracts/source.ts';
+import { parseListing } from './listing.ts';
+import { ENTRIES, FILES, KEPT, entriesToKeep, type Kept } from './tree.ts';
+
+export interface Tools {
+  readonly config: Config;
+  readonly worker: Worker;
+  readonly turns: Turns;
+  readonly signal: AbortSignal;
+  info(message: string): void;
+  line(message: string): void;
+}
+
+/** Fetches a commit and makes its work tree at `home`, complete by rename: a crash leaves nothing that looks finished. */
+export async function materialise(source: Source, home: string, tools: Tools): Promise<void> {
+  const git = makeGit(tools.worker);
+  const { cache } = tools.config.folders;
+  const { bare } = await fetchCommit(
+    {
+      url: source.url,
+      commit: source.ref,
+      branch: source.branch,
+      protocols: tools.config.git.protocols,
+      timeoutMs: tools.config.git.timeout * 1000,
+      maxBytes: tools.config.git.maxBytes,
+      signal: tools.signal,
+      onLine: (line) => tools.line(line),
+    },
+    { git, worker: tools.worker, turns: tools.turns, folder: join(cache, 'repos') },
+  );
+  const facts = await readFacts(git, bare, source.ref, tools);
+  await mkdir(dirname(home), { recursive: true });
+  const partial = await mkdtemp(`${home}.partial-`);
+  try {
+    await fillTree(git, source, bare, join(partial, FILES), tools);
+    const kept: Kept = { version: 1, id: facts.id, committedAt: facts.committedAt, notes: [] };
+    await writeFile(join(partial, ENTRIES), facts.entries);
+    await writeFile(join(partial, KEPT), JSON.stringify(kept));
+    await rename(partial, home).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error; // another hub was first
+    });
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
+/** What a commit says of itself: its tree's identity, its time, its files. */
+async function readFacts(
+  git: Git,
+  bare: string,
+  commit: string,
+  tools: Tools,
+): Promise<{ id: string; committedAt: string; entries: string }> {
+  const call = { folder: bare, read: [bare], timeoutMs: 120_000, signal: tools.signal, keepBytes: 512 * 2 ** 20 };
+  const about = done(await git(['show', '--no-patch', '--format=%T %ct', commit], call));
+  const [treeId = '', seconds = ''] = about.stdout.trim().split(' ');
+  const listing = done(await git(['-c', 'core.quotePath=true', 'ls-tree', '-r', '-l', '--full-tree', commit], call));
+  const entries = parseListing(listing.stdout);
+  const bytes = entries.reduce((sum, { size }) => sum + size, 0);
+  if (bytes > tools.config.git.maxBytes) throw tooLargeError(bytes, tools.config.git.maxBytes);
+  return {
+    id: createHash('sha256').update(`git tree ${treeId}`).digest('hex'),
+    committedAt: new Date(Number(seconds) * 1000).toISOString(),
+    entries: entriesToKeep(entries),
+  };
+}
+
+/** A repository of its own with this one commit, detached, and its files. Its objects are copies: it can be moved and copied. */
+async function fillTree(git: Git, source: Source, bare: string, files: string, tools: Tools): Promise<void> {
+  await mkdir(files, { mode: 0o755 });
+  await tools.worker.give(files);
+  const call = { folder: files, write: [files], read: [bare], timeoutMs: tools.config.git.timeout * 1000, signal: tools.signal };
+  const format = `--object-format=${source.ref.length === 64 ? 'sha256' : 'sha1'}`;
+  done(await git(['init', '--quiet', '--template=', format], call));
+  done(await git(['remote', 'add', '--', 'origin', source.url], call));
+  const quiet = ['--quiet', '--no-tags', '--no-write-fetch-head', '--depth=1'];
+  done(await git(['fetch', ...quiet, LOCAL_UPLOAD, '--', bare, `refs/bindery/${source.ref}`], { ...call, protocols: ['file'] }));
+  done(await git(['checkout', '--quiet', '--force', '--detach', source.ref], call));
+}
+
+function done(result: RunResult): RunResult {
+  if (result.code === 0) return result;
+  if (/no space left|quota exceeded/i.test(result.stderr))
+    throw new BinderyError('disk_full', 'The disk is full.', { logTail: tail(result.stderr) });
+  const path = /(?:invalid path|unable to create file|unable to create symlink) '?([^'\n:]+)/.exec(result.stderr)?.[1];
+  throw new BinderyError(
+    'tree_invalid',
+    path ? `The repository holds a path that cannot be checked out: ${path}` : 'The files of the commit could not be checked out.',
+    {
+      logTail: tail(result.stderr),
+      hint: 'Clone the repository by hand to see the reason.',
+    },
+  );
+}
