@@ -165,6 +165,25 @@ export const ERRORS = {
     title: 'There is no such session.',
     hint: 'It may have ended: launch the repository again.',
   },
+  session_ended: {
+    status: 424,
+    retryable: false,
+    title: 'This session has ended.',
+    hint: 'Launch the repository again.',
+  },
+  session_starting: { status: 503, retryable: true, title: 'This session is still starting.', hint: 'Try again in a moment.' },
+  session_unreachable: {
+    status: 502,
+    retryable: true,
+    title: 'The notebook server of this session does not answer.',
+    hint: "Try again in a moment; if it persists, the session's log shows the reason.",
+  },
+  session_timeout: {
+    status: 504,
+    retryable: true,
+    title: 'The notebook server of this session did not answer in time.',
+    hint: 'It may be busy: try again in a moment.',
+  },
   launch_not_found: {
     status: 404,
     retryable: false,
@@ -180,6 +199,7 @@ export const ERRORS = {
     hint: 'Open the link that bindery printed, or use the bindery command.',
   },
   forbidden: { status: 403, retryable: false, title: 'This is not allowed from here.', hint: 'Open the page on the hub itself.' },
+  hub_leaving: { status: 503, retryable: true, title: 'The hub is being restarted.', hint: 'Try again in a moment.' },
   host_unknown: {
     status: 421,
     retryable: false,

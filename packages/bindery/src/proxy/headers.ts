@@ -1,0 +1,114 @@
+import type { IncomingMessage } from 'node:http';
+import type { Form } from './access.ts';
+import { boundCookie, foreignCookies } from './cookies.ts';
+import type { Route } from './routes.ts';
+
+/** The host name that sessions see: Jupyter takes it for local and so answers (rule R5). */
+const SESSION_HOST = 'localhost';
+
+/** Headers that belong to one connection, not to the message (RFC 9110 §7.6.1), and `Expect`, which the proxy answers itself. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+  'http2-settings',
+]);
+/** Replaced by the proxy's own, whatever the client claims (rule R3). */
+const FORWARDING = /^(?:x-forwarded(?:-.*)?|forwarded|x-real-ip|x-original-.*|x-scheme|x-scheme-.*|x-scheme|via)$/;
+const REPLACED = new Set(['host', 'authorization', 'cookie', 'origin', 'referer']);
+/** What would reach beyond the session's own paths, or beyond its life (rule S3). */
+const TOO_FAR = new Set([
+  'service-worker-allowed',
+  'clear-site-data',
+  'strict-transport-security',
+  'alt-svc',
+  'nel',
+  'report-to',
+  'public-key-pins',
+]);
+
+export interface HeaderOrder {
+  readonly route: Route;
+  readonly form: Form;
+  readonly scheme: 'http' | 'https';
+}
+
+/** The headers a session gets, as a flat list of names and values (rules R1–R6). `Host` is the first. */
+export function requestHeaders(req: IncomingMessage, { route, scheme }: HeaderOrder): string[] {
+  const out = ['Host', SESSION_HOST];
+  const named = namedByConnection(req.headers.connection);
+  const raw = req.rawHeaders;
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index] ?? '';
+    const lower = name.toLowerCase();
+    if (HOP_BY_HOP.has(lower) || REPLACED.has(lower) || named?.has(lower)) continue;
+    const first = lower.charCodeAt(0);
+    // f, p, v, x
+    if ((first === 102 || first === 112 || first === 118 || first === 120) && (FORWARDING.test(lower) || lower.startsWith('proxy-')))
+      continue;
+    out.push(name, raw[index + 1] ?? '');
+  }
+  const { cookie, origin, referer, host = '' } = req.headers;
+  const left = cookie === undefined ? undefined : foreignCookies(cookie);
+  if (left !== undefined) out.push('Cookie', left);
+  if (route.authorization !== undefined) out.push('Authorization', route.authorization);
+  if (origin !== undefined) out.push('Origin', `${scheme}://${SESSION_HOST}`);
+  if (referer !== undefined) pushReferer(out, referer, host, scheme);
+  const peer = req.socket.remoteAddress ?? '';
+  out.push('X-Forwarded-For', peer, 'X-Forwarded-Proto', scheme, 'X-Forwarded-Host', host, 'X-Forwarded-Port', portOf(host, scheme));
+  return out;
+}
+
+/** A referrer on the same host becomes one on the session's host, without its query, where a token may be; of others the origin is left (rule R6). */
+function pushReferer(out: string[], referer: string, host: string, scheme: string): void {
+  const url = URL.parse(referer);
+  if (url?.protocol === 'http:' || url?.protocol === 'https:')
+    out.push('Referer', url.host === host.toLowerCase() ? `${scheme}://${SESSION_HOST}${url.pathname}` : `${url.origin}/`);
+}
+
+function namedByConnection(connection: string | undefined): Set<string> | undefined {
+  if (connection === undefined || /^(?:keep-alive|close|upgrade)$/i.test(connection)) return undefined;
+  return new Set(
+    connection
+      .toLowerCase()
+      .split(',')
+      .map((name) => name.trim()),
+  );
+}
+
+function portOf(host: string, scheme: string): string {
+  return /:(\d+)$/.exec(host)?.[1] ?? (scheme === 'https' ? '443' : '80');
+}
+
+/** The headers of a session's answer as its reader gets them, flat (rules S1–S6). `trailers`: the answer can carry them. */
+export function responseHeaders(headers: NodeJS.Dict<string | string[]>, { route, form }: HeaderOrder, trailers: boolean): string[] {
+  const out: string[] = [];
+  const connection = headers['connection'];
+  const named = namedByConnection(Array.isArray(connection) ? connection.join(',') : connection);
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
+    if (value === undefined || named?.has(name) || TOO_FAR.has(name)) continue;
+    if (HOP_BY_HOP.has(name) && !(name === 'trailer' && trailers)) continue;
+    if (form === 'path' && name.startsWith('access-control-')) continue;
+    for (const one of typeof value === 'string' ? [value] : value) pushAnswered(out, name, one, route.prefix);
+  }
+  if (form === 'path') {
+    // The session's pages must not run on the hub's origin, whoever was made to open them (rule T6).
+    out.push('Access-Control-Allow-Origin', '*', 'Access-Control-Expose-Headers', '*');
+    out.push('Content-Security-Policy', 'sandbox', 'X-Content-Type-Options', 'nosniff');
+  }
+  return out;
+}
+
+function pushAnswered(out: string[], name: string, value: string, prefix: string): void {
+  if (name === 'set-cookie') {
+    const cookie = boundCookie(value, prefix);
+    if (cookie !== undefined) out.push(name, cookie);
+  } else if (name === 'location') out.push(name, value.replace(/^https?:\/\/localhost(?=\/)(?!\/\/)/i, ''));
+  else out.push(name, value);
+}

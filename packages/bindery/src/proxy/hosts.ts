@@ -1,0 +1,61 @@
+/** Which of the hub's listeners a request came through: its own, or the one on a second port that serves sessions. */
+export type Door = 'hub' | 'sessions';
+
+/** Under which names the hub and its sessions are reached. */
+export interface HostNames {
+  /** Names of the hub without ports: `localhost`, `127.0.0.1`, `[::1]`. */
+  readonly hub: readonly string[];
+  /** What follows a session's id in its own host name: `.localhost`, `.example.org`. */
+  readonly sessionSuffix: string;
+  /** True when browsers reach the hub by https: cookies get the `__Host-` prefix. */
+  readonly secure: boolean;
+}
+
+/** What a request's `Host` stands for. `origin` is what the browser calls it. */
+export type Place =
+  | { readonly kind: 'hub' }
+  | { readonly kind: 'host'; readonly id: string; readonly origin: string }
+  | { readonly kind: 'port'; readonly origin: string };
+
+/** The names of one hub, and the cookie that goes with them. */
+export class Hosts {
+  readonly scheme: 'http' | 'https';
+  readonly suffix: string;
+  readonly cookieName: string;
+  readonly #names: ReadonlySet<string>;
+  readonly secure: boolean;
+
+  constructor({ hub, sessionSuffix, secure }: HostNames) {
+    this.scheme = secure ? 'https' : 'http';
+    this.suffix = sessionSuffix.toLowerCase();
+    this.cookieName = secure ? '__Host-bindery-session' : 'bindery-session';
+    this.#names = new Set(hub.map((name) => name.toLowerCase()));
+    this.secure = secure;
+  }
+
+  isHub(name: string): boolean {
+    return this.#names.has(name);
+  }
+
+  /** The cookie of a session. With https it is bound to the host by its name, which asks for the path `/`. */
+  setCookie(value: string, path: string): string {
+    return this.secure
+      ? `${this.cookieName}=${value}; Path=/; Secure; HttpOnly; SameSite=Lax`
+      : `${this.cookieName}=${value}; Path=${path}; HttpOnly; SameSite=Lax`;
+  }
+}
+
+const HOST = /^([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/;
+const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** What `Host` stands for, or undefined where this hub does not serve it (rules H1–H4). */
+export function placeOf(hosts: Hosts, header: string | undefined, door: Door): Place | undefined {
+  const host = header?.toLowerCase() ?? '';
+  const name = HOST.exec(host)?.[1];
+  if (name === undefined) return undefined;
+  if (door === 'sessions') return hosts.isHub(name) && !hosts.secure ? { kind: 'port', origin: `${hosts.scheme}://${host}` } : undefined;
+  if (hosts.isHub(name)) return { kind: 'hub' };
+  if (hosts.suffix === '' || !name.endsWith(hosts.suffix)) return undefined;
+  const id = name.slice(0, -hosts.suffix.length);
+  return LABEL.test(id) ? { kind: 'host', id, origin: `${hosts.scheme}://${host}` } : undefined;
+}

@@ -1,0 +1,253 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { Access, type Decision, type Explanation, type Form } from './access.ts';
+import { Activity, type ActivityView } from './activity.ts';
+import { problemAnswer, send, sendRaw, wantsPage, type Answer } from './answers.ts';
+import { Exchange } from './forward.ts';
+import { Hosts, type Door, type HostNames } from './hosts.ts';
+import { askKernels } from './kernels.ts';
+import { Keys } from './keys.ts';
+import { inside } from './path.ts';
+import { Pools } from './pools.ts';
+import { RouteTable, type Route } from './routes.ts';
+import { splice } from './splice.ts';
+import { PATIENCE, Watch, type Patience } from './watch.ts';
+
+export interface ProxyOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly hosts: HostNames;
+  /** What is known about a session that has no route. */
+  readonly explain: (id: string) => Explanation | undefined;
+  /** The hub's page for a session, or its start page: an absolute address. It also says the hub's port. */
+  readonly hubUrl: (id?: string) => string;
+  /** Base address of the listener on a second port, where there is one: `http://localhost:8586`. */
+  readonly portUrl?: (() => string | undefined) | undefined;
+  /** Answers `/s/<id>/-/<name>` for whoever is inside the session. False: there is nothing under that name. */
+  readonly pages?: ((id: string, name: string, req: IncomingMessage, res: ServerResponse) => boolean) | undefined;
+  /** Told when a session's activity moves on, at most every half minute for each. */
+  readonly onActivity?: ((id: string, activeAt: number) => void) | undefined;
+  /** 32 bytes, kept over restarts so that browsers stay inside; random by default. */
+  readonly secret?: Buffer | undefined;
+  readonly patience?: Partial<Patience> | undefined;
+  /** How long a session may take to agree to an upgrade, in milliseconds. */
+  readonly upgradeMs?: number | undefined;
+}
+
+const UPGRADE_MS = 30_000;
+/** Requests and open WebSockets of one session at once. */
+const MOST_AT_ONCE = 1024;
+
+/** Routes requests to sessions, and lets in only those who may. It owns no listener: see listener.ts. Rules: SPEC.md. */
+export class Proxy {
+  readonly #options: ProxyOptions;
+  readonly #hosts: Hosts;
+  readonly #table = new RouteTable();
+  readonly #keys: Keys;
+  readonly #pools = new Pools();
+  readonly #access: Access;
+  readonly #activity: Activity;
+  readonly #watch: Watch;
+  /** What is under way for each session, as ways to end it. */
+  readonly #open = new Map<string, Set<() => void>>();
+  #closing = false;
+
+  constructor(options: ProxyOptions) {
+    this.#options = options;
+    this.#hosts = new Hosts(options.hosts);
+    this.#keys = new Keys(options.clock, options.secret);
+    this.#activity = new Activity(options.clock, options.onActivity);
+    this.#watch = new Watch(options.clock, { ...PATIENCE, ...options.patience });
+    this.#access = new Access({
+      hosts: this.#hosts,
+      table: this.#table,
+      keys: this.#keys,
+      explain: options.explain,
+      hubUrl: options.hubUrl,
+      browserUrl: (id, next) => this.browserUrl(id, next),
+    });
+  }
+
+  /** Adds or replaces the route of its prefix. `activeAt` (milliseconds since the epoch) restores what was known before a restart.
+   * @throws BinderyError request_invalid for a prefix or target that can't work */
+  addRoute(route: Route, activeAt?: number): void {
+    const old = this.#table.add(route);
+    this.#pools.hold(route.target);
+    if (old) this.#pools.release(old.target);
+    this.#activity.add(route.id, activeAt);
+  }
+
+  /** Removes every route of a session, its keys, and cuts what is still under way. */
+  removeRoute(id: string): void {
+    for (const { target } of this.#table.remove(id)) this.#pools.release(target);
+    for (const end of this.#open.get(id) ?? []) end();
+    this.#open.delete(id);
+    this.#keys.forget(id);
+    this.#activity.remove(id);
+  }
+
+  routes(): Route[] {
+    return this.#table.list();
+  }
+
+  /** A fresh token for programs; it opens this session until its route goes. */
+  mintToken(id: string): string {
+    return this.#keys.mint(id);
+  }
+
+  /** Takes a token back after a restart, by its sha256 in hex. */
+  adoptToken(id: string, sha256: string): void {
+    this.#keys.adopt(id, sha256);
+  }
+
+  /** A code that opens the session in a browser once, within a minute. */
+  issueCode(id: string): string {
+    return this.#keys.issueCode(id);
+  }
+
+  /** An address of a session: `host` and `port` are one-time links for browsers, `path` is for programs with a token. `next` is relative to the session's base path. */
+  browserUrl(id: string, next: string, form: Form = 'host'): string {
+    const home = this.#table.home(id)?.prefix ?? `/s/${id}/`;
+    const hub = new URL(this.#options.hubUrl());
+    if (form === 'path') return new URL(inside(home, next), hub).href;
+    const own = `${this.#hosts.scheme}://${id}${this.#hosts.suffix}${hub.port && `:${hub.port}`}`;
+    const origin = form === 'port' ? (this.#options.portUrl?.() ?? own) : own;
+    const url = new URL(`${home}-/open`, origin);
+    url.searchParams.set('code', this.issueCode(id));
+    const path = inside(home, next).slice(home.length);
+    if (path) url.searchParams.set('next', path);
+    return url.href;
+  }
+
+  activity(id: string): ActivityView | undefined {
+    return this.#activity.view(id);
+  }
+
+  /** Asks the session's server how many kernels are busy, also those no browser is connected to. Undefined where it does not answer. */
+  async busyKernels(id: string): Promise<number | undefined> {
+    const route = this.#table.home(id);
+    const pool = route && this.#pools.get(route.target);
+    const busy = pool && (await askKernels(pool, route));
+    if (busy) this.#activity.correct(id, busy);
+    return busy?.size;
+  }
+
+  /** Answers a request that is a session's, or that nobody may make. False: it is the hub's own, and nothing has been read of it. */
+  handle(req: IncomingMessage, res: ServerResponse, door: Door = 'hub'): boolean {
+    const decision = this.#access.decide(req, door, false);
+    if (decision.kind === 'pass') return false;
+    if (decision.kind === 'answer') this.#refuse(req, res, decision.answer);
+    else if (this.#closing) this.#refuse(req, res, leaving(req));
+    else if (decision.kind === 'forward') this.#forward(req, res, decision);
+    else if (!this.#options.pages?.(decision.route.id, decision.name, req, res)) this.nothing(req, res);
+    return true;
+  }
+
+  /** The same for a request to become a WebSocket. */
+  upgrade(req: IncomingMessage, socket: Socket, head: Buffer, door: Door = 'hub'): boolean {
+    const decision = this.#access.decide(req, door, true);
+    if (decision.kind === 'pass') return false;
+    socket.on('error', () => socket.destroy());
+    if (decision.kind === 'answer') sendRaw(socket, decision.answer);
+    else if (this.#closing) sendRaw(socket, leaving(req));
+    else if (decision.kind === 'inside')
+      sendRaw(socket, problemAnswer({ code: 'not_found', message: 'There is nothing at this address.' }, false));
+    else this.#splice(req, socket, head, decision);
+    return true;
+  }
+
+  /** Answers 404. */
+  nothing(req: IncomingMessage, res: ServerResponse): void {
+    this.#refuse(req, res, problemAnswer({ code: 'not_found', message: 'There is nothing at this address.' }, wantsPage(req.headers)));
+  }
+
+  /** Takes no more requests, lets those under way end for so long, then cuts the rest. WebSockets end at once. */
+  async close({ graceMs }: { graceMs: number }): Promise<void> {
+    this.#closing = true;
+    const until = this.#options.clock.monotonic() + graceMs;
+    while (this.#watch.size > 0 && this.#options.clock.monotonic() < until) await new Promise((resolve) => setTimeout(resolve, 20));
+    for (const ends of this.#open.values()) for (const end of ends) end();
+    this.#watch.close();
+    await this.#pools.close();
+  }
+
+  #forward(req: IncomingMessage, res: ServerResponse, decision: Extract<Decision, { kind: 'forward' }>): void {
+    const { route, form, path, tail } = decision;
+    const pool = this.#pools.get(route.target);
+    const open = this.#slot(route.id);
+    if (!pool || !open)
+      return this.#refuse(
+        req,
+        res,
+        problemAnswer({ code: 'rate_limited', message: 'This session has too many requests under way.' }, false),
+      );
+    this.#activity.request(route.id, req.method ?? '', tail, req.headers['sec-fetch-mode'] === 'navigate');
+    if (req.headers.expect !== undefined) res.writeContinue();
+    const end = (): void => void res.destroy();
+    open.add(end);
+    const onEnd = (exchange: Exchange): void => {
+      open.delete(end);
+      this.#watch.delete(exchange);
+    };
+    const exchange = new Exchange(req, res, { route, form, path, scheme: this.#hosts.scheme, onEnd });
+    this.#watch.add(exchange);
+    exchange.start(pool);
+  }
+
+  #splice(req: IncomingMessage, socket: Socket, head: Buffer, decision: Extract<Decision, { kind: 'forward' }>): void {
+    const { route, form, path, tail } = decision;
+    const open = this.#slot(route.id);
+    if (!open) return sendRaw(socket, problemAnswer({ code: 'rate_limited', message: 'This session has too many connections.' }, false));
+    const connection = this.#activity.connection(route.id, tail);
+    const end = splice(req, socket, head, {
+      route,
+      form,
+      path,
+      scheme: this.#hosts.scheme,
+      answerMs: this.#options.upgradeMs ?? UPGRADE_MS,
+      plain: connection.plain,
+      onOpen: (protocol) => connection.open(protocol),
+      onClose: () => {
+        open.delete(end);
+        connection.close();
+      },
+    });
+    open.add(end);
+  }
+
+  /** The session's set of things under way, or undefined when there are too many. */
+  #slot(id: string): Set<() => void> | undefined {
+    let open = this.#open.get(id);
+    if (!open) this.#open.set(id, (open = new Set()));
+    return open.size < MOST_AT_ONCE ? open : undefined;
+  }
+
+  #refuse(req: IncomingMessage, res: ServerResponse, answer: Answer): void {
+    send(res, answer);
+    if (!req.complete) lingering(req);
+  }
+}
+
+/** How long a client that was refused may go on sending its body before the connection is cut. */
+const LINGER_MS = 5000;
+
+function lingering(req: IncomingMessage): void {
+  const timer = setTimeout(() => req.socket.destroy(), LINGER_MS).unref();
+  req.on('close', () => clearTimeout(timer));
+  req.resume();
+}
+
+function leaving(req: IncomingMessage): Answer {
+  const headers: Answer['headers'] = [
+    ['Retry-After', '2'],
+    ['Connection', 'close'],
+  ];
+  return problemAnswer({ code: 'hub_leaving', message: 'The hub is being restarted.', headers }, wantsPage(req.headers));
+}
+
+/** See Proxy. */
+export function createProxy(options: ProxyOptions): Proxy {
+  return new Proxy(options);
+}
