@@ -46,6 +46,14 @@ export function openedFile(open: OpenPath): string | undefined {
   }
 }
 
+/** The same page for another file or folder; the default page for none. */
+export function openInstead(open: OpenPath, path: string): OpenPath {
+  if (path === '') return { kind: 'default' };
+  if (open.kind === 'lab' || open.kind === 'tree') return { kind: open.kind, path };
+  const rest = open.kind === 'url' ? (/^((?:lab|doc)\/tree\/)[^?#]+(.*)$/s.exec(open.path) ?? []) : [];
+  return { kind: 'url', path: `${rest[1] ?? 'lab/tree/'}${encodePath(path)}${rest[2] ?? ''}` };
+}
+
 /** A file or folder by `labpath` or `filepath`. */
 export function fileToOpen(kind: 'lab' | 'tree', path: string): OpenPath {
   const clean = insidePath(path);

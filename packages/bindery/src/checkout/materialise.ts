@@ -10,8 +10,10 @@ import { fetchCommit } from '../clients/git-cache.ts';
 import { tail } from '../clients/git-errors.ts';
 import { tooLargeError } from '../clients/git-size.ts';
 import { LOCAL_UPLOAD, makeGit, type Git } from '../clients/git.ts';
-import type { Source } from '../contracts/source.ts';
+import type { Entry, Source } from '../contracts/source.ts';
+import { fetchLfs } from './lfs.ts';
 import { parseListing } from './listing.ts';
+import { fetchSubmodules } from './submodules.ts';
 import { ENTRIES, FILES, KEPT, entriesToKeep, type Kept } from './tree.ts';
 
 export interface Tools {
@@ -44,9 +46,27 @@ export async function materialise(source: Source, home: string, tools: Tools): P
   await mkdir(dirname(home), { recursive: true });
   const partial = await mkdtemp(`${home}.partial-`);
   try {
-    await fillTree(git, source, bare, join(partial, FILES), tools);
-    const kept: Kept = { version: 1, id: facts.id, committedAt: facts.committedAt, notes: [] };
-    await writeFile(join(partial, ENTRIES), facts.entries);
+    const files = join(partial, FILES);
+    await fillTree(git, source, bare, files, tools);
+    const notes = await fillSubmodules(git, source, files, facts.entries, tools);
+    const call = { folder: files, write: [files], timeoutMs: tools.config.git.timeout * 1000, signal: tools.signal };
+    const lfs = await fetchLfs({
+      git,
+      files,
+      entries: facts.entries,
+      call: { ...call, protocols: ['https', 'http', 'ssh'] },
+      info: (message) => tools.info(message),
+    });
+    const kept: Kept = {
+      version: 1,
+      id: createHash('sha256')
+        .update(`git tree ${facts.tree}${lfs.fetched ? ' with large files' : ''}`)
+        .digest('hex'),
+      committedAt: facts.committedAt,
+      notes: [...notes, ...lfs.notes],
+    };
+    for (const note of kept.notes) tools.info(note);
+    await writeFile(join(partial, ENTRIES), entriesToKeep(facts.entries));
     await writeFile(join(partial, KEPT), JSON.stringify(kept));
     await rename(partial, home).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error; // another hub was first
@@ -56,24 +76,26 @@ export async function materialise(source: Source, home: string, tools: Tools): P
   }
 }
 
-/** What a commit says of itself: its tree's identity, its time, its files. */
-async function readFacts(
-  git: Git,
-  bare: string,
-  commit: string,
-  tools: Tools,
-): Promise<{ id: string; committedAt: string; entries: string }> {
+interface Facts {
+  /** Git's own id of the files. */
+  readonly tree: string;
+  readonly committedAt: string;
+  readonly entries: readonly Entry[];
+}
+
+/** What a commit says of itself. */
+async function readFacts(git: Git, bare: string, commit: string, tools: Tools): Promise<Facts> {
   const call = { folder: bare, read: [bare], timeoutMs: 120_000, signal: tools.signal, keepBytes: 512 * 2 ** 20 };
   const about = done(await git(['show', '--no-patch', '--format=%T %ct', commit], call));
-  const [treeId = '', seconds = ''] = about.stdout.trim().split(' ');
+  const [tree = '', seconds = ''] = about.stdout.trim().split(' ');
   const listing = done(await git(['-c', 'core.quotePath=true', 'ls-tree', '-r', '-l', '--full-tree', commit], call));
   const entries = parseListing(listing.stdout);
   const bytes = entries.reduce((sum, { size }) => sum + size, 0);
   if (bytes > tools.config.git.maxBytes) throw tooLargeError(bytes, tools.config.git.maxBytes);
   return {
-    id: createHash('sha256').update(`git tree ${treeId}`).digest('hex'),
+    tree,
     committedAt: new Date(Number(seconds) * 1000).toISOString(),
-    entries: entriesToKeep(entries),
+    entries,
   };
 }
 
@@ -88,6 +110,22 @@ async function fillTree(git: Git, source: Source, bare: string, files: string, t
   const quiet = ['--quiet', '--no-tags', '--no-write-fetch-head', '--depth=1'];
   done(await git(['fetch', ...quiet, LOCAL_UPLOAD, '--', bare, `refs/bindery/${source.ref}`], { ...call, protocols: ['file'] }));
   done(await git(['checkout', '--quiet', '--force', '--detach', source.ref], call));
+}
+
+/** A folder of this machine may have submodules there too; what comes from elsewhere may not reach for its files. */
+function fillSubmodules(git: Git, source: Source, files: string, entries: readonly Entry[], tools: Tools): Promise<string[]> {
+  const isLocal = source.url.startsWith('file:');
+  return fetchSubmodules({
+    git,
+    files,
+    paths: entries.flatMap(({ path, type }) => (type === 'submodule' ? [path] : [])),
+    protocols: tools.config.git.protocols.filter((protocol) => isLocal || protocol !== 'file'),
+    timeoutMs: tools.config.git.timeout * 1000,
+    maxBytes: tools.config.git.maxBytes,
+    signal: tools.signal,
+    info: (message) => tools.info(message),
+    line: (message) => tools.line(message),
+  });
 }
 
 function done(result: RunResult): RunResult {

@@ -41,6 +41,7 @@ const SETTINGS = [
   'http.lowSpeedTime=60',
   'advice.detachedHead=false',
   'init.defaultBranch=main',
+  'init.templateDir=',
   'safe.directory=*',
 ].flatMap((setting) => ['-c', setting]);
 
@@ -57,7 +58,7 @@ export function makeGit(worker: Worker, inherited: Readonly<Record<string, strin
   const base: Record<string, string> = {
     HOME: '/nonexistent',
     ...passed,
-    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin',
+    PATH: (lowered ? undefined : inherited['PATH']) ?? '/usr/local/bin:/usr/bin:/bin',
     LC_ALL: 'C',
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',

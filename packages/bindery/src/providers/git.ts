@@ -1,21 +1,27 @@
-import { splitGitSpec } from '@bindery/wire/link-git.ts';
-import type { Link } from '@bindery/wire/link.ts';
-import { openedFile, labToOpen } from '@bindery/wire/link-open.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
+import { splitGitSpec, urlFolder } from '@bindery/wire/link-git.ts';
+import { openedFile, openInstead } from '@bindery/wire/link-open.ts';
+import type { CacheTools } from '../clients/git-cache.ts';
+import { findRef, type Found } from '../clients/git-find.ts';
+import { folderKind } from '../clients/git-folder.ts';
+import { listRefs, type RefCall } from '../clients/git-refs.ts';
+import { snapshotFolder } from '../clients/git-snapshot.ts';
 import type { Provider } from '../contracts/provider.ts';
-import type { Source } from '../contracts/source.ts';
-import type { Git } from '../clients/git.ts';
-import { findRef } from '../clients/git-find.ts';
 
-export interface GitProviderTools {
-  readonly git: Git;
+export interface GitProviderTools extends CacheTools {
   readonly protocols: readonly string[];
+  /** Longest fetch from a folder of this machine, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
 }
 
 /** Longest look-up of refs, in milliseconds. */
 const LOOKUP_MS = 60_000;
 
-/** Any Git address: `<percent-encoded address>/<ref>`. */
+/**
+ * Any Git address: `<percent-encoded address>/<ref>`. A folder of this machine is taken as it is now: changed files, or one
+ * that is no repository, become a snapshot in the cache.
+ */
 export function gitProvider(tools: GitProviderTools): Provider {
   const parse = (spec: string): { slug: string; repository: string; ref: string } => {
     const { url, ref } = splitGitSpec(spec);
@@ -28,47 +34,74 @@ export function gitProvider(tools: GitProviderTools): Provider {
     resolve: async (link, signal) => {
       const { slug, repository: url, ref } = parse(link.spec);
       checkProtocol(url, tools.protocols);
-      const found = await findRef(
-        tools.git,
-        url,
-        { ref, path: openedFile(link.open) },
-        { protocols: tools.protocols, timeoutMs: LOOKUP_MS, signal },
-      );
+      const wanted = { ref, path: openedFile(link.open) };
+      const call = { protocols: tools.protocols, timeoutMs: LOOKUP_MS, signal };
+      const folder = urlFolder(url);
+      const found =
+        folder === undefined ? await findRef(tools.git, url, wanted, call) : await findInFolder(folder, { url, ...wanted }, call, tools);
+      const isMoved = found.path !== undefined && found.path !== wanted.path;
       return {
         provider: 'git',
         slug,
         url,
         ref: found.commit,
         ...(found.name ? { branch: found.name } : {}),
-        ...reopened(link, found.path),
+        ...(isMoved ? { open: openInstead(link.open, found.path ?? '') } : {}),
         ...(found.note ? { note: found.note } : {}),
       };
     },
   };
 }
 
+type WantedFolder = { readonly url: string; readonly ref: string; readonly path: string | undefined };
+
+async function findInFolder(folder: string, wanted: WantedFolder, call: RefCall, tools: GitProviderTools): Promise<Found> {
+  const kind = await folderKind(folder);
+  if (kind === 'missing')
+    throw new BinderyError('repository_not_found', `There is no folder ${folder} on this machine.`, { hint: 'Check the path.' });
+  if (kind === 'file')
+    throw new BinderyError('repository_not_found', `${folder} is a file.`, { hint: 'Give the folder it lies in, and the file by --path.' });
+  if (kind === 'bare' || (kind === 'repository' && wanted.ref !== 'HEAD')) return findRef(tools.git, wanted.url, wanted, call);
+  if (kind === 'plain' && wanted.ref !== 'HEAD')
+    throw new BinderyError('ref_not_found', `${folder} is not a Git repository: it has no "${wanted.ref}".`, {
+      hint: 'Leave the ref out.',
+    });
+  return findAsItIs(folder, kind, wanted, call, tools);
+}
+
+async function findAsItIs(
+  folder: string,
+  kind: 'repository' | 'plain',
+  wanted: WantedFolder,
+  call: RefCall,
+  tools: GitProviderTools,
+): Promise<Found> {
+  const refs = kind === 'repository' ? await listRefs(tools.git, wanted.url, ['HEAD'], call) : undefined;
+  const head = refs?.get('HEAD');
+  const { protocols, timeoutMs, maxBytes } = tools;
+  const order = { url: wanted.url, folder, head: head?.id, protocols, timeoutMs, maxBytes, signal: call.signal, onLine: () => {} };
+  const commit = await snapshotFolder(order, tools);
+  if (commit === head?.id) return { commit, path: wanted.path, ...(head.target ? { name: head.target } : {}) };
+  const note = head
+    ? `${folder} has changes that are not committed: they are part of this launch.`
+    : `${folder} ${kind === 'plain' ? 'is not a Git repository' : 'has no commits yet'}: its files are taken as they are now.`;
+  return { commit, path: wanted.path, note };
+}
+
 function checkProtocol(url: string, protocols: readonly string[]): void {
   const protocol = new URL(url).protocol.slice(0, -1);
   if (protocols.includes(protocol)) return;
-  throw new BinderyError(
-    'link_forbidden',
-    protocol === 'file' ? 'This hub does not open folders of its own machine.' : `This hub does not open ${protocol}:// addresses.`,
-    {
-      hint: `It opens ${protocols.join(', ')} (git.protocols).`,
-    },
-  );
+  const what = protocol === 'file' ? 'folders of its own machine' : `${protocol}:// addresses`;
+  throw new BinderyError('link_forbidden', `This hub does not open ${what}.`, {
+    hint: `It opens ${protocols.join(', ')} (git.protocols).`,
+  });
 }
 
-/** Where the ref reached further into the path than the link said. */
-function reopened(link: Link, path: string | undefined): Pick<Source, 'open'> {
-  return path === undefined || path === openedFile(link.open) ? {} : { open: labToOpen(path) };
-}
-
-/** The last two names of an address: `user/repo`. */
+/** The last two names of an address, or the folder's own: `user/repo`. */
 function slugOf(url: string): string {
   const names = decodeURIComponent(new URL(url).pathname)
     .replace(/\.git$/, '')
     .split('/')
     .filter(Boolean);
-  return names.slice(-2).join('/') || 'repository';
+  return names.slice(url.startsWith('file:') ? -1 : -2).join('/') || 'repository';
 }
