@@ -30,6 +30,8 @@ interface Entry {
   activeAt: number;
   toldAt: number;
   connections: number;
+  /** Open connections to each kernel. */
+  readonly kernels: Map<string, number>;
   /** For each kernel at work: the requests it works on. */
   readonly busy: Map<string, Set<string>>;
 }
@@ -55,7 +57,7 @@ export class Activity {
   add(id: string, activeAt?: number): void {
     if (this.#entries.has(id)) return;
     const at = activeAt ?? this.#clock.now();
-    this.#entries.set(id, { activeAt: at, toldAt: at, connections: 0, busy: new Map() });
+    this.#entries.set(id, { activeAt: at, toldAt: at, connections: 0, kernels: new Map(), busy: new Map() });
   }
 
   remove(id: string): void {
@@ -69,7 +71,7 @@ export class Activity {
 
   /** A request passes: what changes something counts, and so does opening a page. */
   request(id: string, method: string, tail: string, navigation: boolean): void {
-    if (navigation || (!SAFE.has(method) && !POLL.test(tail))) this.#touch(id);
+    if (navigation || (!SAFE.has(method) && !POLL.test(tail))) this.touch(id);
   }
 
   /** A connection is being upgraded. */
@@ -81,7 +83,7 @@ export class Activity {
       plain: kernel !== undefined || /^(?:terminals\/websocket|api\/collaboration)\//.test(tail),
       open: (protocol) => {
         counted = this.#entries.get(id);
-        if (counted) counted.connections++;
+        if (counted) count(counted, kernel, 1);
         const status = {
           limit: 8192,
           message: (start: Buffer, whole: boolean) => whole && this.#status(id, kernel ?? '', readStatus(start, protocol)),
@@ -89,7 +91,10 @@ export class Activity {
         return { toSession: client && new FrameTap(client), toClient: kernel === undefined ? undefined : new FrameTap(status) };
       },
       close: () => {
-        if (counted) counted.connections--;
+        if (!counted) return;
+        count(counted, kernel, -1);
+        // Nobody would hear when the kernel is done: from here on only the session's server can tell.
+        if (kernel !== undefined && !counted.kernels.has(kernel) && counted.busy.delete(kernel)) this.touch(id);
         counted = undefined;
       },
     };
@@ -99,7 +104,7 @@ export class Activity {
     const when = (limit: number, counts: (start: Buffer, whole: boolean) => boolean) => ({
       limit,
       message: (start: Buffer, whole: boolean) => {
-        if (counts(start, whole)) this.#touch(id);
+        if (counts(start, whole)) this.touch(id);
       },
     });
     // Only code and widget data come in messages longer than this.
@@ -126,10 +131,11 @@ export class Activity {
       requests.delete(status.work);
       if (requests.size === 0) busy.delete(kernel);
     } else return;
-    this.#touch(id);
+    this.touch(id);
   }
 
-  #touch(id: string): void {
+  /** Counts as activity, now. */
+  touch(id: string): void {
     const entry = this.#entries.get(id);
     if (!entry) return;
     const now = this.#clock.now();
@@ -144,4 +150,12 @@ export class Activity {
     const busy = this.#entries.get(id)?.busy;
     for (const kernel of busy?.keys() ?? []) if (!busyKernels.has(kernel)) busy?.delete(kernel);
   }
+}
+
+function count(entry: Entry, kernel: string | undefined, change: 1 | -1): void {
+  entry.connections += change;
+  if (kernel === undefined) return;
+  const open = (entry.kernels.get(kernel) ?? 0) + change;
+  if (open > 0) entry.kernels.set(kernel, open);
+  else entry.kernels.delete(kernel);
 }

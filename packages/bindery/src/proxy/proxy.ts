@@ -125,6 +125,11 @@ export class Proxy {
     return this.#activity.view(id);
   }
 
+  /** Counts as activity, now: the user said so. */
+  touch(id: string): void {
+    this.#activity.touch(id);
+  }
+
   /** Asks the session's server how many kernels are busy, also those no browser is connected to. Undefined where it does not answer. */
   async busyKernels(id: string): Promise<number | undefined> {
     const route = this.#table.home(id);
