@@ -1,0 +1,64 @@
+import type { Hub } from './hub.ts';
+import type { PageConfig } from './page-config.ts';
+import type { Router } from './shell/router.ts';
+import type { SessionStore } from './sessions/session-store.ts';
+import { FormPage } from './form/form-page.tsx';
+import { LaunchPage } from './launch/launch-page.tsx';
+import { EndingBanner } from './sessions/ending-banner.tsx';
+import { SessionsPage } from './sessions/sessions-page.tsx';
+import { Mark } from './shell/mark.tsx';
+import { MissingPage } from './shell/missing-page.tsx';
+
+/** What every page may use. */
+export interface Services {
+  readonly config: PageConfig;
+  readonly hub: Hub;
+  readonly router: Router;
+  readonly sessions: SessionStore;
+}
+
+/** The frame of every page, and which page the address means. */
+export function App({ services }: { services: Services }) {
+  const { router, config } = services;
+  const { path, search, visit } = router.place.value;
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to the content
+      </a>
+      <header class="top">
+        <a class="brand" href={router.href('/')} data-route>
+          <Mark />
+          <span>Bindery</span>
+        </a>
+        <nav aria-label="Pages">
+          <NavLink router={router} path="/" current={path === '/'} label="Launch" />
+          <NavLink router={router} path="/sessions" current={path === '/sessions'} label="Sessions" />
+        </nav>
+      </header>
+      <EndingBanner services={services} />
+      <Route path={path} search={search} visit={visit} services={services} />
+      <footer class="foot">
+        <span>Bindery {config.version}</span>
+        <span>
+          <a href={router.href('/api/v1/openapi.json')}>API</a>
+        </span>
+      </footer>
+    </>
+  );
+}
+
+function Route({ path, search, visit, services }: { path: string; search: string; visit: number; services: Services }) {
+  if (path === '/') return <FormPage services={services} />;
+  if (path === '/sessions') return <SessionsPage services={services} />;
+  if (/^\/v2\/[^/]+\/./.test(path)) return <LaunchPage key={visit} path={path} search={search} services={services} />;
+  return <MissingPage router={services.router} path={path} />;
+}
+
+function NavLink({ router, path, current, label }: { router: Router; path: string; current: boolean; label: string }) {
+  return (
+    <a href={router.href(path)} data-route aria-current={current ? 'page' : undefined}>
+      {label}
+    </a>
+  );
+}

@@ -1,0 +1,18 @@
+import { render } from 'preact';
+import { z } from 'zod';
+import { App } from './app.tsx';
+import { Hub } from './hub.ts';
+import { readPageConfig } from './page-config.ts';
+import { SessionStore } from './sessions/session-store.ts';
+import { Router } from './shell/router.ts';
+
+// The page's policy forbids making code from text, which schemas would otherwise try.
+z.config({ jitless: true });
+
+const root = document.getElementById('page');
+if (root) {
+  const config = readPageConfig(document);
+  const hub = new Hub(config.baseUrl);
+  root.replaceChildren();
+  render(<App services={{ config, hub, router: new Router(config.baseUrl), sessions: new SessionStore(hub) }} />, root);
+}

@@ -1,0 +1,52 @@
+import type { EndReason, SessionView } from '@bindery/wire/api.ts';
+import { left } from '../time.ts';
+
+/** Why a session ended, for people. */
+const ENDED: Readonly<Record<EndReason, string>> = {
+  stopped: 'It was stopped.',
+  idle: 'Nobody used it for a while.',
+  age: 'It reached the longest time a session may run.',
+  memory: 'It used more memory than a session may have.',
+  disk: 'It filled the disk space a session may have.',
+  processes: 'It started more processes than a session may have.',
+  crash: 'The notebook server ended by itself.',
+  start: 'The notebook server ended while it was starting.',
+  abandoned: 'No hub looked after it any more.',
+  shutdown: 'The machine or the hub was shut down.',
+};
+
+const ENDING: Partial<Record<EndReason, string>> = {
+  idle: 'nobody is using it',
+  age: 'it reaches the longest time a session may run',
+  memory: 'it uses too much memory',
+  shutdown: 'the hub is being shut down',
+};
+
+export function endedWords(session: SessionView): string {
+  const why = session.endReason ? ENDED[session.endReason] : 'It ended.';
+  return session.message && session.message !== why ? `${why} ${session.message}` : why;
+}
+
+/** `ends in 4 minutes, because nobody is using it`. */
+export function endingWords(session: SessionView, now: number): string {
+  if (session.endsAt === undefined) return 'does not end by itself';
+  const why = session.endsBecause ? ENDING[session.endsBecause] : undefined;
+  return `ends in ${left(session.endsAt, now)}${why ? ` because ${why}` : ''}`;
+}
+
+/** Short name of a repository: `user/repo` of a web address, else its last two folders. */
+export function repoName(url: string): string {
+  const path = url.replace(/^[a-z+]+:\/\/[^/]*/i, '').replace(/^[^/]*@[^:]*:/, '').replace(/\.git\/?$/, '');
+  const parts = path.split('/').filter(Boolean);
+  return parts.slice(-2).join('/') || url;
+}
+
+/** A commit as people write it; a branch or tag as it is. */
+export function shortRef(ref: string): string {
+  return /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(ref) ? ref.slice(0, 8) : ref;
+}
+
+/** The address only if it is a web page: the rest is shown, never linked. */
+export function webAddress(url: string | undefined): string | undefined {
+  return url !== undefined && /^https?:\/\//i.test(url) ? url : undefined;
+}

@@ -1,0 +1,78 @@
+import { signal } from '@preact/signals';
+import { z } from 'zod';
+
+/** What a history entry remembers, so that a reload or the back button finds the same launch again. */
+const Entry = z.object({
+  /** The person asked for this page here: no question before the launch. */
+  asked: z.boolean().optional(),
+  /** Sent with the request that creates the launch, so that repeating it creates no other. */
+  once: z.string().optional(),
+  launch: z.object({ id: z.string(), key: z.string().optional() }).optional(),
+  /** The session was opened from here before. */
+  left: z.boolean().optional(),
+  conda: z.literal('pypi').optional(),
+});
+export type Entry = z.infer<typeof Entry>;
+
+/** The address as the pages see it: path below the hub's base, with what follows. */
+export interface Place {
+  readonly path: string;
+  readonly search: string;
+  /** Counts navigations: a page that is asked for again starts anew. */
+  readonly visit: number;
+}
+
+/** Client-side routes over the History API. */
+export class Router {
+  readonly place = signal<Place>({ path: '/', search: '', visit: 0 });
+  readonly #base: string;
+  #visit = 0;
+
+  constructor(baseUrl: string) {
+    this.#base = baseUrl;
+    this.#read();
+    addEventListener('popstate', () => this.#read());
+    addEventListener('click', (event) => this.#click(event));
+  }
+
+  /** Path on this hub for an address below its base, for `href`. */
+  href(path: string): string {
+    return this.#base + path.replace(/^\//, '');
+  }
+
+  go(path: string, entry: Entry = {}): void {
+    history.pushState(entry, '', this.href(path));
+    this.#read();
+    scrollTo(0, 0);
+  }
+
+  /** Asks for the same page again, in the same history entry. */
+  again(entry: Entry): void {
+    history.replaceState(entry, '');
+    this.#read();
+  }
+
+  entry(): Entry {
+    const parsed = Entry.safeParse(history.state);
+    return parsed.success ? parsed.data : {};
+  }
+
+  remember(change: Entry): void {
+    history.replaceState({ ...this.entry(), ...change }, '');
+  }
+
+  #read(): void {
+    const { pathname, search } = location;
+    const path = pathname.startsWith(this.#base) ? `/${pathname.slice(this.#base.length)}` : pathname;
+    this.place.value = { path, search, visit: this.#visit++ };
+  }
+
+  #click(event: MouseEvent): void {
+    const target = event.target instanceof Element ? event.target.closest('a[data-route]') : null;
+    if (!(target instanceof HTMLAnchorElement) || event.defaultPrevented || event.button !== 0) return;
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    const url = new URL(target.href);
+    this.go(`/${(url.pathname + url.search).slice(this.#base.length)}`, { asked: true });
+  }
+}
