@@ -1,5 +1,5 @@
 import type { Hub } from './hub.ts';
-import type { PageConfig } from './page-config.ts';
+import type { PageConfig } from '@bindery/wire/api.ts';
 import type { Router } from './shell/router.ts';
 import type { SessionStore } from './sessions/session-store.ts';
 import { FormPage } from './form/form-page.tsx';

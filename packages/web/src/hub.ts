@@ -1,6 +1,14 @@
-import { z } from 'zod';
-import { ErrorBody, LaunchView, SessionView } from '@bindery/wire/api.ts';
-import type { LaunchOptions } from '@bindery/wire/api.ts';
+import {
+  API_BASE,
+  ErrorBody,
+  ExampleList,
+  IDEMPOTENCY_HEADER,
+  LAUNCH_KEY_HEADER,
+  LaunchView,
+  OneTimeLink,
+  SessionList,
+} from '@bindery/wire/api.ts';
+import type { Example, LaunchOptions, OpenSession, SessionView } from '@bindery/wire/api.ts';
 import { ERRORS } from '@bindery/wire/errors.ts';
 import type { ErrorCode } from '@bindery/wire/errors.ts';
 
@@ -29,25 +37,19 @@ export function errorTitle(code: string): string {
   return Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode].title : 'Something went wrong.';
 }
 
-/** A repository that the hub offers to try. */
-export const Example = z.object({ link: z.string(), title: z.string(), about: z.string() });
-export type Example = z.infer<typeof Example>;
-
-const Address = z.object({ url: z.string() });
-
 /** The hub's API as this page uses it. */
 export class Hub {
   readonly #base: string;
 
   /** @param baseUrl path of the hub with both slashes */
   constructor(baseUrl: string) {
-    this.#base = `${baseUrl}api/v1/`;
+    this.#base = `${baseUrl.slice(0, -1)}${API_BASE}/`;
   }
 
   /** Starts a launch. `once` makes a repeated request (a reload while the answer was on its way) give the same launch. */
   async createLaunch(link: string, options: LaunchOptions, once: string): Promise<LaunchView> {
     const body = JSON.stringify({ link, options });
-    const headers = { 'content-type': 'application/json', 'idempotency-key': once };
+    const headers = { 'content-type': 'application/json', [IDEMPOTENCY_HEADER]: once };
     return LaunchView.parse(await this.#json('launches', { method: 'POST', headers, body }));
   }
 
@@ -55,23 +57,22 @@ export class Hub {
   async events(id: string, key: string | undefined, after: number, signal: AbortSignal): Promise<Response> {
     const headers: Record<string, string> = { accept: 'text/event-stream' };
     if (after >= 0) headers['last-event-id'] = String(after);
-    if (key) headers['x-launch-key'] = key;
+    if (key) headers[LAUNCH_KEY_HEADER] = key;
     return this.#send(`launches/${id}/events`, { headers, signal });
   }
 
   async cancelLaunch(id: string, key: string | undefined): Promise<void> {
-    await this.#send(`launches/${id}`, { method: 'DELETE', headers: key ? { 'x-launch-key': key } : {} });
+    await this.#send(`launches/${id}`, { method: 'DELETE', headers: key ? { [LAUNCH_KEY_HEADER]: key } : {} });
   }
 
-  /** A fresh one-time address for a browser: on the session's own host name, or on the hub's second port. */
-  async openSession(id: string, form: 'host' | 'port'): Promise<string> {
-    const headers = { 'content-type': 'application/json' };
-    const answer = await this.#json(`sessions/${id}/open`, { method: 'POST', headers, body: JSON.stringify({ form }) });
-    return Address.parse(answer).url;
+  /** A fresh one-time address for a browser. `key` is the launch's: with it no other right is needed. */
+  async openSession(id: string, choice: OpenSession, key?: string): Promise<string> {
+    const headers = { 'content-type': 'application/json', ...(key ? { [LAUNCH_KEY_HEADER]: key } : {}) };
+    return OneTimeLink.parse(await this.#json(`sessions/${id}/open`, { method: 'POST', headers, body: JSON.stringify(choice) })).url;
   }
 
-  async sessions(signal?: AbortSignal): Promise<SessionView[]> {
-    return z.array(SessionView).parse(await this.#json('sessions', signal ? { signal } : {}));
+  async sessions(): Promise<SessionView[]> {
+    return SessionList.parse(await this.#json('sessions', {})).sessions;
   }
 
   async stopSession(id: string): Promise<void> {
@@ -92,7 +93,7 @@ export class Hub {
   }
 
   async examples(): Promise<Example[]> {
-    return z.array(Example).parse(await this.#json('examples', {}));
+    return ExampleList.parse(await this.#json('examples', {})).examples;
   }
 
   async #json(path: string, init: RequestInit): Promise<unknown> {

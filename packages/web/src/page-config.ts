@@ -1,21 +1,12 @@
-import { z } from 'zod';
+import { PageConfig } from '@bindery/wire/api.ts';
 
-/** What the hub writes into `index.html` for this page. Everything has a default, so that the page works without. */
-export const PageConfig = z.object({
-  /** Path below which the hub lives, with both slashes. */
-  baseUrl: z.string().default('/'),
-  version: z.string().default(''),
-  /** True when the page was opened from another site: then it asks before it launches. */
-  ask: z.boolean().default(false),
-});
-export type PageConfig = z.infer<typeof PageConfig>;
-
-/** Reads the configuration that the hub put into the document. */
+/** Reads what the hub put into the document; a page served without a hub gets defaults. */
 export function readPageConfig(document: Document): PageConfig {
   const text = document.getElementById('page-config')?.textContent ?? '';
+  const defaults = { version: '', baseUrl: '/', publicUrl: location.origin, isolated: true, ask: false };
   try {
-    return PageConfig.parse(JSON.parse(text));
+    return PageConfig.parse({ ...defaults, ...(JSON.parse(text) as object) });
   } catch {
-    return PageConfig.parse({});
+    return defaults;
   }
 }

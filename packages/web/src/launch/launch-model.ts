@@ -77,7 +77,8 @@ function progress(model: LaunchModel, stage: Stage, event: ProgressEvent, at: nu
 
 /** Waiting is shown at the first stage that is not done: that is the one that waits. */
 function wait(model: LaunchModel, event: ProgressEvent, at: number): LaunchModel {
-  const stage = STAGES.find((name) => model.stages[name].state === 'active') ?? STAGES.find((name) => model.stages[name].state === 'pending');
+  const stage =
+    STAGES.find((name) => model.stages[name].state === 'active') ?? STAGES.find((name) => model.stages[name].state === 'pending');
   if (!stage || event.kind === 'log') return model;
   const { waiting: _, ...before } = model.stages[stage];
   const view: StageView = {

@@ -72,6 +72,8 @@ export class LaunchRun {
     for (let attempt = 0; ; attempt++) {
       try {
         const { id, key } = await this.#hub.createLaunch(link, options, once);
+        // Another page is shown by now: its history entry is not this launch's.
+        this.#abort.signal.throwIfAborted();
         this.cut.value = 0;
         this.#memory.remember({ launch: key ? { id, key } : { id } });
         return { id, key };

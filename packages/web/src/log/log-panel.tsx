@@ -10,13 +10,7 @@ export function LogPanel({ log, name }: { log: LogBuffer; name: string }) {
   const plain = useSignal(false);
   return (
     <section class="log" aria-label="Log">
-      <button
-        type="button"
-        class="log-bar"
-        aria-expanded={open.value}
-        aria-controls="log-body"
-        onClick={() => (open.value = !open.value)}
-      >
+      <button type="button" class="log-bar" aria-expanded={open.value} aria-controls="log-body" onClick={() => (open.value = !open.value)}>
         <span class="log-title">Log</span>
         <span class="log-last">{log.lastLine.value || 'Nothing yet'}</span>
         <span class="log-count">{plural(log.count.value, 'line')}</span>

@@ -36,7 +36,10 @@ export function endingWords(session: SessionView, now: number): string {
 
 /** Short name of a repository: `user/repo` of a web address, else its last two folders. */
 export function repoName(url: string): string {
-  const path = url.replace(/^[a-z+]+:\/\/[^/]*/i, '').replace(/^[^/]*@[^:]*:/, '').replace(/\.git\/?$/, '');
+  const path = url
+    .replace(/^[a-z+]+:\/\/[^/]*/i, '')
+    .replace(/^[^/]*@[^:]*:/, '')
+    .replace(/\.git\/?$/, '');
   const parts = path.split('/').filter(Boolean);
   return parts.slice(-2).join('/') || url;
 }

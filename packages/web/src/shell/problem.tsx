@@ -25,8 +25,8 @@ function KeyMissing() {
   return (
     <Notice kind="warn" title="This browser has no key to the hub yet">
       <p>
-        Open the link that Bindery printed in the terminal where it was started. It lets this browser in; after that, this page works
-        here too.
+        Open the link that Bindery printed in the terminal where it was started. It lets this browser in; after that, this page works here
+        too.
       </p>
       <p>Is the terminal gone? This prints a new link:</p>
       <pre class="command">bindery launch --no-open</pre>

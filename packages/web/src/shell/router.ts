@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
 import { z } from 'zod';
+import { LaunchOptions } from '@bindery/wire/api.ts';
 
 /** What a history entry remembers, so that a reload or the back button finds the same launch again. */
 const Entry = z.object({
@@ -10,7 +11,8 @@ const Entry = z.object({
   launch: z.object({ id: z.string(), key: z.string().optional() }).optional(),
   /** The session was opened from here before. */
   left: z.boolean().optional(),
-  conda: z.literal('pypi').optional(),
+  /** Choices of a launch that was started again with others. */
+  options: LaunchOptions.optional(),
 });
 export type Entry = z.infer<typeof Entry>;
 
