@@ -71,7 +71,7 @@ export class FakeHub {
 
   emit(launch: FakeLaunch, ...events: ScriptedEvent[]): void {
     for (const event of events) {
-      launch.events.push({ ...event, seq: launch.events.length, at: new Date().toISOString() } as LaunchEvent);
+      launch.events.push({ ...event, seq: launch.events.length, at: new Date().toISOString() });
       for (const watcher of launch.watchers) send(watcher, launch.events.at(-1));
     }
   }

@@ -1,4 +1,4 @@
-import type { Hub } from './hub.ts';
+import type { HubClient } from '@bindery/wire/client.ts';
 import type { PageConfig } from '@bindery/wire/api.ts';
 import type { Router } from './shell/router.ts';
 import type { SessionStore } from './sessions/session-store.ts';
@@ -12,7 +12,7 @@ import { MissingPage } from './shell/missing-page.tsx';
 /** What every page may use. */
 export interface Services {
   readonly config: PageConfig;
-  readonly hub: Hub;
+  readonly hub: HubClient;
   readonly router: Router;
   readonly sessions: SessionStore;
 }

@@ -1,7 +1,7 @@
 import { render } from 'preact';
 import { z } from 'zod';
 import { App } from './app.tsx';
-import { Hub } from './hub.ts';
+import { HubClient } from '@bindery/wire/client.ts';
 import { readPageConfig } from './page-config.ts';
 import { SessionStore } from './sessions/session-store.ts';
 import { Router } from './shell/router.ts';
@@ -12,7 +12,7 @@ z.config({ jitless: true });
 const root = document.getElementById('page');
 if (root) {
   const config = readPageConfig(document);
-  const hub = new Hub(config.baseUrl);
+  const hub = new HubClient({ url: location.origin + config.baseUrl });
   root.replaceChildren();
   render(<App services={{ config, hub, router: new Router(config.baseUrl), sessions: new SessionStore(hub) }} />, root);
 }

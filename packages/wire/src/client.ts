@@ -4,6 +4,7 @@ import {
   Collected,
   EnvironmentList,
   ErrorBody,
+  ExampleList,
   IDEMPOTENCY_HEADER,
   Info,
   LAUNCH_KEY_HEADER,
@@ -14,6 +15,7 @@ import {
   SessionView,
   type CreateLaunch,
   type EnvironmentView,
+  type Example,
   type OpenSession,
   type PlanQuery,
   type Shutdown,
@@ -39,6 +41,8 @@ export interface FollowOptions {
   readonly after?: number;
   /** For how long, in milliseconds, a hub that does not answer is asked again. */
   readonly patienceMs?: number;
+  /** Told when the stream flows and when it is cut. */
+  readonly onState?: (state: 'open' | 'cut') => void;
 }
 
 /** A stream that says nothing, not even a keep-alive comment, for this long is cut and taken up again. */
@@ -85,9 +89,24 @@ export class HubClient {
     return response.text();
   }
 
-  /** A fresh one-time address of a running session, for a browser. */
-  async openSession(id: string, choice: OpenSession = {}): Promise<string> {
-    return (await this.#json(OneTimeLink, 'POST', `/sessions/${id}/open`, { body: choice })).url;
+  /** Starts the session's idle time anew. */
+  async keepAlive(id: string): Promise<void> {
+    await this.#send('POST', `/sessions/${id}/keep-alive`);
+  }
+
+  /** A fresh one-time address of a running session, for a browser. The key of its launch gives the right, where the hub key is not held. */
+  async openSession(id: string, choice: OpenSession = {}, launchKey?: string): Promise<string> {
+    return (await this.#json(OneTimeLink, 'POST', `/sessions/${id}/open`, { body: choice, headers: keyHeader(launchKey) })).url;
+  }
+
+  /** Where what a session changed can be downloaded once it has ended. */
+  savedUrl(id: string): string {
+    return this.#url(`/sessions/${id}/saved`);
+  }
+
+  /** Repositories that the hub offers to try. */
+  async examples(): Promise<Example[]> {
+    return (await this.#json(ExampleList, 'GET', '/examples')).examples;
   }
 
   /** A one-time address that gives a browser the right to use this hub. */
@@ -137,7 +156,8 @@ export class HubClient {
         failure = error;
       }
       if (Date.now() - since > STEADY_MS) failingSince = undefined;
-      failingSince ??= since;
+      options.onState?.('cut');
+      failingSince ??= Date.now();
       if (Date.now() - failingSince > patience) throw failure;
       await pause(Math.min(5000, 200 * 2 ** Math.min(attempt, 10)), options.signal);
     }
@@ -150,9 +170,10 @@ export class HubClient {
     try {
       const headers = { ...keyHeader(options.launchKey), ...(after >= 0 ? { 'last-event-id': String(after) } : {}) };
       const response = await this.#send('GET', `/launches/${id}/events`, { headers, signal });
+      options.onState?.('open');
       const parser = new EventStreamParser();
       const decoder = new TextDecoder();
-      for await (const chunk of response.body ?? []) {
+      for await (const chunk of chunksOf(response)) {
         clearTimeout(timer);
         timer = setTimeout(() => silence.abort(), SILENCE_MS);
         for (const message of parser.push(decoder.decode(chunk, { stream: true }))) yield parseEvent(message.data);
@@ -180,10 +201,9 @@ export class HubClient {
     if (this.#options.key !== undefined) headers.set('authorization', `Bearer ${this.#options.key}`);
     if (request.body !== undefined) headers.set('content-type', 'application/json');
     const signal = request.signal ?? AbortSignal.timeout(request.timeoutMs ?? this.#options.timeoutMs ?? 30_000);
-    const url = `${this.#options.url.replace(/\/$/, '')}${API_BASE}${path}`;
     let response: Response;
     try {
-      response = await (this.#options.fetch ?? fetch)(url, {
+      response = await (this.#options.fetch ?? fetch)(this.#url(path), {
         method,
         headers,
         signal,
@@ -196,6 +216,10 @@ export class HubClient {
     }
     if (response.ok) return response;
     throw errorOf(response.status, await response.json().catch(() => undefined));
+  }
+
+  #url(path: string): string {
+    return `${this.#options.url.replace(/\/$/, '')}${API_BASE}${path}`;
   }
 }
 
@@ -230,6 +254,21 @@ function parseEvent(data: string): LaunchEvent {
   throw new BinderyError('internal', 'The event stream of the launch holds something that this version does not know.', {
     cause: parsed.error,
   });
+}
+
+/** A body's chunks by its reader: not every browser iterates over streams. */
+async function* chunksOf(response: Response): AsyncGenerator<Uint8Array> {
+  const reader = response.body?.getReader();
+  if (!reader) return;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
 }
 
 function unreachable(url: string, cause: unknown): BinderyError {

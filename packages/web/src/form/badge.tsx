@@ -12,7 +12,7 @@ export function badgeText(format: Format, hub: string, path: string): string {
       return `[![Launch](${image})](${link})`;
     case 'HTML':
       return `<a href="${link.replaceAll('&', '&amp;')}"><img src="${image}" alt="Launch"></a>`;
-    case 'reStructuredText':
+    default:
       return `.. image:: ${image}\n   :alt: Launch\n   :target: ${link}`;
   }
 }

@@ -2,7 +2,7 @@ import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { Example } from '@bindery/wire/api.ts';
 import type { Services } from '../app.tsx';
-import { HubError } from '../hub.ts';
+import { BinderyError } from '@bindery/wire/errors.ts';
 import { Notice } from '../shell/notice.tsx';
 import { Page } from '../shell/page.tsx';
 import { Problem } from '../shell/problem.tsx';
@@ -17,13 +17,13 @@ export function FormPage({ services }: { services: Services }) {
   const wish = useSignal<Wish>({ text: '', ref: '', file: '', asOf: '' });
   const found = useComputed(() => detect(wish.value));
   const examples = useSignal<Example[] | undefined>(undefined);
-  const problem = useSignal<HubError | undefined>(undefined);
+  const problem = useSignal<BinderyError | undefined>(undefined);
   useEffect(() => {
     hub.examples().then(
       (list) => (examples.value = list),
       (error: unknown) => {
         examples.value = [];
-        problem.value = error instanceof HubError ? error : undefined;
+        problem.value = error instanceof BinderyError ? error : undefined;
       },
     );
   }, [hub]);

@@ -1,6 +1,6 @@
 import type { LaunchOptions } from '@bindery/wire/api.ts';
 import type { FailedEvent } from '@bindery/wire/events.ts';
-import { errorTitle } from '../hub.ts';
+import { errorTitle } from '../shell/error-title.ts';
 import { plainText } from '../log/log-buffer.ts';
 import { CopyButton } from '../shell/copy-button.tsx';
 import { Notice } from '../shell/notice.tsx';

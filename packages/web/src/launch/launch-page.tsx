@@ -45,7 +45,7 @@ function Launch({ link, what, services }: { link: string; what: Described; servi
   useEffect(() => {
     void run.follow(link, first.options ?? {});
     rememberRecent({ path: link, title: what.title, about: what.about });
-    const timer = setInterval(() => (now.value = Date.now() + run.clockSkew), 250);
+    const timer = setInterval(() => (now.value = Date.now()), 250);
     return () => {
       clearInterval(timer);
       run.close();

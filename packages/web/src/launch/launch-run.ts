@@ -1,10 +1,9 @@
-import { batch, signal } from '@preact/signals';
+import { signal } from '@preact/signals';
 import type { LaunchOptions } from '@bindery/wire/api.ts';
-import { isFinal, LaunchEvent } from '@bindery/wire/events.ts';
-import { backOff, readStream } from '../event-stream.ts';
-import type { StreamMessage } from '../event-stream.ts';
-import { HubError, isPassing } from '../hub.ts';
-import type { Hub } from '../hub.ts';
+import type { HubClient } from '@bindery/wire/client.ts';
+import { BinderyError } from '@bindery/wire/errors.ts';
+import { isFinal } from '@bindery/wire/events.ts';
+import type { LaunchEvent } from '@bindery/wire/events.ts';
 import { LogBuffer, logLines } from '../log/log-buffer.ts';
 import type { Entry } from '../shell/router.ts';
 import { advance, emptyLaunch } from './launch-model.ts';
@@ -15,23 +14,27 @@ export interface Memory {
   remember(change: Entry): void;
 }
 
+/** Milliseconds for which entries are gathered before they are shown: a build may print thousands of lines a second. */
+const GATHER = 40;
+/** Times that the request which creates a launch is repeated when the hub does not answer. */
+const ATTEMPTS = 4;
+
 /** One launch as this page follows it: created or found again, its stream read to the end, through any number of cuts. */
 export class LaunchRun {
   readonly model = signal(emptyLaunch());
-  /** Attempts to reach the stream since it was cut; 0 while it flows. */
-  readonly cut = signal(0);
+  /** True while the hub cannot be reached. */
+  readonly isCut = signal(false);
   /** Why there is no launch to follow. */
-  readonly problem = signal<HubError | undefined>(undefined);
+  readonly problem = signal<BinderyError | undefined>(undefined);
   readonly cancelling = signal(false);
   readonly log = new LogBuffer();
-  /** What the hub's clock is ahead of this one, in milliseconds; 0 unless they clearly differ. */
-  clockSkew = 0;
-  readonly #hub: Hub;
+  readonly #hub: HubClient;
   readonly #memory: Memory;
   readonly #abort = new AbortController();
-  #wake: () => void = () => undefined;
+  #gathered: LaunchEvent[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(hub: Hub, memory: Memory) {
+  constructor(hub: HubClient, memory: Memory) {
     this.#hub = hub;
     this.#memory = memory;
   }
@@ -40,10 +43,11 @@ export class LaunchRun {
   async follow(link: string, options: LaunchOptions): Promise<void> {
     try {
       const { id, key } = this.#memory.entry().launch ?? (await this.#create(link, options));
-      await this.#readToEnd(id, key);
+      const { signal } = this.#abort;
+      const onState = (state: 'open' | 'cut'): void => void (this.isCut.value = state === 'cut');
+      for await (const event of this.#hub.follow(id, { launchKey: key, signal, patienceMs: Infinity, onState })) this.#gather(event);
     } catch (error) {
-      if (this.#abort.signal.aborted) return;
-      this.problem.value = error instanceof HubError ? error : unexpected(error);
+      if (!this.#abort.signal.aborted) this.problem.value = error instanceof BinderyError ? error : unexpected(error);
     }
   }
 
@@ -55,15 +59,10 @@ export class LaunchRun {
     await this.#hub.cancelLaunch(known.id, known.key).catch(() => (this.cancelling.value = false));
   }
 
-  /** Tries at once instead of waiting for the next attempt. */
-  reconnect(): void {
-    this.#wake();
-  }
-
   /** Stops following; the launch goes on. */
   close(): void {
     this.#abort.abort();
-    this.#wake();
+    clearTimeout(this.#timer);
   }
 
   async #create(link: string, options: LaunchOptions): Promise<{ id: string; key: string | undefined }> {
@@ -71,94 +70,38 @@ export class LaunchRun {
     this.#memory.remember({ once });
     for (let attempt = 0; ; attempt++) {
       try {
-        const { id, key } = await this.#hub.createLaunch(link, options, once);
-        // Another page is shown by now: its history entry is not this launch's.
+        const { id, key } = await this.#hub.createLaunch({ link, options }, once);
+        // Another page may be shown by now: then its history entry is not this launch's.
         this.#abort.signal.throwIfAborted();
-        this.cut.value = 0;
+        this.isCut.value = false;
         this.#memory.remember({ launch: key ? { id, key } : { id } });
         return { id, key };
       } catch (error) {
-        if (!isPassing(error) || this.#abort.signal.aborted || attempt >= 5) throw error;
-        await this.#pause(attempt);
+        const isPassing = error instanceof BinderyError && error.code === 'hub_unreachable';
+        if (!isPassing || this.#abort.signal.aborted || attempt >= ATTEMPTS) throw error;
+        this.isCut.value = true;
+        await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** attempt));
       }
     }
   }
 
-  async #readToEnd(id: string, key: string | undefined): Promise<void> {
-    for (let attempt = 0; ; attempt++) {
-      const before = this.model.value.seq;
-      try {
-        await this.#readOnce(id, key);
-      } catch (error) {
-        if (this.#abort.signal.aborted) return;
-        if (!isPassing(error)) throw error;
-      }
-      if (this.model.value.end || this.#abort.signal.aborted) return;
-      if (this.model.value.seq > before) attempt = 0;
-      await this.#pause(attempt);
-    }
+  #gather(event: LaunchEvent): void {
+    this.#gathered.push(event);
+    if (isFinal(event)) this.#show();
+    else this.#timer ??= setTimeout(() => this.#show(), GATHER);
   }
 
-  async #readOnce(id: string, key: string | undefined): Promise<void> {
-    const response = await this.#hub.events(id, key, this.model.value.seq, this.#abort.signal);
-    this.clockSkew = skewOf(response);
-    this.cut.value = 0;
-    if (!response.body) return;
-    for await (const messages of readStream(response.body)) {
-      batch(() => this.#take(messages));
-      if (this.model.value.end) return;
-    }
-  }
-
-  #take(messages: readonly StreamMessage[]): void {
-    const lines: string[] = [];
-    let model = this.model.value;
-    for (const message of messages) {
-      const event = parseEvent(message.data);
-      if (event.seq <= model.seq) continue;
-      lines.push(...logLines(event));
-      model = advance(model, event);
-      if (isFinal(event)) break;
-    }
-    this.log.add(lines);
-    this.model.value = model;
-  }
-
-  async #pause(attempt: number): Promise<void> {
-    this.cut.value = attempt + 1;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => this.#wake(), backOff(attempt));
-      const wake = (): void => {
-        clearTimeout(timer);
-        removeEventListener('online', wake);
-        resolve();
-      };
-      this.#wake = wake;
-      addEventListener('online', wake);
-    });
+  #show(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const events = this.#gathered;
+    this.#gathered = [];
+    this.log.add(events.flatMap(logLines));
+    this.model.value = events.reduce(advance, this.model.value);
   }
 }
 
-/** A stream that says what we can't read is not mended by reading it again. */
-function parseEvent(data: string): LaunchEvent {
-  try {
-    return LaunchEvent.parse(JSON.parse(data));
-  } catch (error) {
-    throw unexpected(error);
-  }
-}
-
-function skewOf(response: Response): number {
-  const date = Date.parse(response.headers.get('date') ?? '');
-  const skew = date - Date.now();
-  return Number.isNaN(skew) || Math.abs(skew) < 2000 ? 0 : skew;
-}
-
-function unexpected(error: unknown): HubError {
-  return new HubError({
-    code: 'internal',
-    message: error instanceof Error ? error.message : String(error),
-    hint: 'Reload the page; if it happens again, please report it.',
-    retryable: true,
-  });
+function unexpected(error: unknown): BinderyError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new BinderyError('internal', message, { hint: 'Reload the page; if it happens again, please report it.' });
 }

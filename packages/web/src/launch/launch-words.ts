@@ -40,7 +40,7 @@ export function stageState(view: StageView): string {
       return 'in progress';
     case 'failed':
       return 'failed';
-    case 'done':
+    default:
       return view.cached ? 'done, nothing to do' : 'done';
   }
 }

@@ -1,8 +1,8 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { ReadyEvent } from '@bindery/wire/events.ts';
-import { HubError } from '../hub.ts';
-import type { Hub } from '../hub.ts';
+import { BinderyError } from '@bindery/wire/errors.ts';
+import type { HubClient } from '@bindery/wire/client.ts';
 import { Notice } from '../shell/notice.tsx';
 import { duration } from '../time.ts';
 import { addressForm } from './session-address.ts';
@@ -10,7 +10,7 @@ import { addressForm } from './session-address.ts';
 /** The session is there: goes to it, or offers to. */
 export function Ready({ event, go, hub, launchKey, leave, retry }: ReadyProps) {
   const opening = useSignal(go);
-  const problem = useSignal<HubError | undefined>(undefined);
+  const problem = useSignal<BinderyError | undefined>(undefined);
   const { sessionId } = event;
   const open = async (): Promise<void> => {
     if (!sessionId) return;
@@ -22,7 +22,7 @@ export function Ready({ event, go, hub, launchKey, leave, retry }: ReadyProps) {
       location.assign(url);
     } catch (error) {
       opening.value = false;
-      problem.value = error instanceof HubError ? error : undefined;
+      problem.value = error instanceof BinderyError ? error : undefined;
     }
   };
   useEffect(() => {
@@ -54,7 +54,7 @@ function Built({ ms }: { ms: number }) {
   );
 }
 
-function CannotOpen({ error, open, retry }: { error: HubError; open: () => void; retry: () => void }) {
+function CannotOpen({ error, open, retry }: { error: BinderyError; open: () => void; retry: () => void }) {
   const gone = error.code === 'session_not_found';
   return (
     <Notice kind={gone ? 'calm' : 'bad'} title={gone ? 'This session has ended' : 'The session cannot be opened right now'} focus>
@@ -72,7 +72,7 @@ interface ReadyProps {
   event: ReadyEvent;
   /** Go there without being asked. */
   go: boolean;
-  hub: Hub;
+  hub: HubClient;
   launchKey: string | undefined;
   /** Called just before the page is left. */
   leave: () => void;

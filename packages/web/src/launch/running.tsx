@@ -7,7 +7,7 @@ import { launchState } from './launch-words.ts';
 /** How it stands while the launch is under way. */
 export function Running({ run, goWhenReady, now }: { run: LaunchRun; goWhenReady: Signal<boolean>; now: number }) {
   const model = run.model.value;
-  const isCut = run.cut.value > 1;
+  const isCut = run.isCut.value;
   const elapsed = model.startedAt === undefined ? 0 : Math.max(0, now - model.startedAt);
   return (
     <Notice kind="calm" class="status" title={`${launchState(model)} …`} aside={<Elapsed text={clock(elapsed)} />}>
@@ -21,15 +21,9 @@ export function Running({ run, goWhenReady, now }: { run: LaunchRun; goWhenReady
           <input type="checkbox" checked={goWhenReady.value} onChange={(event) => (goWhenReady.value = event.currentTarget.checked)} />
           Open the notebook as soon as it is ready
         </label>
-        {isCut ? (
-          <button type="button" class="button small" onClick={() => run.reconnect()}>
-            Reconnect now
-          </button>
-        ) : (
-          <button type="button" class="button small" disabled={run.cancelling.value} onClick={() => void run.cancel()}>
-            Cancel the launch
-          </button>
-        )}
+        <button type="button" class="button small" disabled={isCut || run.cancelling.value} onClick={() => void run.cancel()}>
+          Cancel the launch
+        </button>
       </div>
     </Notice>
   );

@@ -21,8 +21,11 @@ function adoptedStyle(document: Document): HTMLElement {
   const sheet = new CSSStyleSheet();
   const element = document.createElement('template');
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  const setText = (text: string): void => {
+    sheet.replaceSync(text);
+  };
   return Object.defineProperties(element, {
-    textContent: { get: () => '', set: (text: string) => sheet.replaceSync(text) },
+    textContent: { get: () => '', set: setText },
     remove: {
       value: () => {
         document.adoptedStyleSheets = document.adoptedStyleSheets.filter((one) => one !== sheet);

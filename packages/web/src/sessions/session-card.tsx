@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import type { SessionView } from '@bindery/wire/api.ts';
 import type { Services } from '../app.tsx';
-import { HubError } from '../hub.ts';
+import { BinderyError } from '@bindery/wire/errors.ts';
 import { addressForm } from '../launch/session-address.ts';
 import { ago, bytes } from '../time.ts';
 import { KeepAliveButton } from './keep-alive-button.tsx';
@@ -23,7 +23,7 @@ export function RunningSession({ session, services, log, stop }: CardProps) {
     try {
       location.assign(await services.hub.openSession(session.id, { form: await addressForm(session.id, location) }));
     } catch (error) {
-      problem.value = error instanceof HubError ? error.message : 'It cannot be opened right now.';
+      problem.value = error instanceof BinderyError ? error.message : 'It cannot be opened right now.';
     }
   };
   const name = repoName(session.repoUrl);

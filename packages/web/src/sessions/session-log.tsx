@@ -1,8 +1,8 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { SessionView } from '@bindery/wire/api.ts';
-import { HubError } from '../hub.ts';
-import type { Hub } from '../hub.ts';
+import { BinderyError } from '@bindery/wire/errors.ts';
+import type { HubClient } from '@bindery/wire/client.ts';
 import { plainText } from '../log/log-buffer.ts';
 import { CopyButton } from '../shell/copy-button.tsx';
 import { Dialog } from '../shell/dialog.tsx';
@@ -12,12 +12,12 @@ import { repoName } from './session-words.ts';
 const MOST = 400_000;
 
 /** The notebook server's own log. */
-export function SessionLog({ session, hub, close }: { session: SessionView; hub: Hub; close: () => void }) {
+export function SessionLog({ session, hub, close }: { session: SessionView; hub: HubClient; close: () => void }) {
   const text = useSignal('Asking the hub …');
   useEffect(() => {
     hub.sessionLog(session.id).then(
       (log) => (text.value = readable(log)),
-      (error: unknown) => (text.value = error instanceof HubError ? error.message : 'The log cannot be read.'),
+      (error: unknown) => (text.value = error instanceof BinderyError ? error.message : 'The log cannot be read.'),
     );
   }, [hub, session.id]);
   return (

@@ -1,7 +1,7 @@
 import { computed, signal } from '@preact/signals';
 import type { SessionView } from '@bindery/wire/api.ts';
-import { HubError, isPassing } from '../hub.ts';
-import type { Hub } from '../hub.ts';
+import { BinderyError } from '@bindery/wire/errors.ts';
+import type { HubClient } from '@bindery/wire/client.ts';
 
 /** Milliseconds between looks at the hub: while the sessions page is shown, and elsewhere. */
 const NEAR = 4_000;
@@ -13,17 +13,17 @@ export const WARNING = 5 * 60_000;
 export class SessionStore {
   /** Undefined until the hub answered once. */
   readonly all = signal<readonly SessionView[] | undefined>(undefined);
-  readonly problem = signal<HubError | undefined>(undefined);
+  readonly problem = signal<BinderyError | undefined>(undefined);
   /** This machine's time, once a second while somebody looks. */
   readonly now = signal(Date.now());
   readonly ending = computed(() => (this.all.value ?? []).filter((session) => isEnding(session, this.now.value)));
-  readonly #hub: Hub;
+  readonly #hub: HubClient;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #watchers = 0;
   #near = 0;
   #failures = 0;
 
-  constructor(hub: Hub) {
+  constructor(hub: HubClient) {
     this.#hub = hub;
   }
 
@@ -52,7 +52,9 @@ export class SessionStore {
       this.#failures = 0;
     } catch (error) {
       this.#failures += 1;
-      if (error instanceof HubError && (!isPassing(error) || this.#failures > 1)) this.problem.value = error;
+      // One look that finds nobody may be chance; two are told.
+      const isPassing = error instanceof BinderyError && error.code === 'hub_unreachable' && this.#failures < 2;
+      if (error instanceof BinderyError && !isPassing) this.problem.value = error;
     }
     this.now.value = Date.now();
     this.#plan();

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import type { SessionView } from '@bindery/wire/api.ts';
-import { HubError } from '../hub.ts';
+import { BinderyError } from '@bindery/wire/errors.ts';
 import { Dialog } from '../shell/dialog.tsx';
 import type { SessionStore } from './session-store.ts';
 import { repoName } from './session-words.ts';
@@ -15,7 +15,7 @@ export function StopDialog({ session, store, close }: { session: SessionView; st
       await store.stop(session.id);
       close();
     } catch (error) {
-      problem.value = error instanceof HubError ? error.message : 'It could not be stopped.';
+      problem.value = error instanceof BinderyError ? error.message : 'It could not be stopped.';
       busy.value = false;
     }
   };

@@ -1,9 +1,9 @@
-import { errorTitle } from '../hub.ts';
-import type { HubError } from '../hub.ts';
+import { errorTitle } from '../shell/error-title.ts';
+import type { BinderyError } from '@bindery/wire/errors.ts';
 import { Notice } from './notice.tsx';
 
 /** An answer of the hub that stands in the way of the whole page. */
-export function Problem({ error, retry }: { error: HubError; retry?: (() => void) | undefined }) {
+export function Problem({ error, retry }: { error: BinderyError; retry?: (() => void) | undefined }) {
   if (error.code === 'unauthorized') return <KeyMissing />;
   return (
     <Notice kind="bad" title={error.code === 'hub_unreachable' ? 'The hub does not answer.' : errorTitle(error.code)}>
