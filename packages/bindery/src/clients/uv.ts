@@ -18,7 +18,7 @@ export interface UvOrder {
   readonly input?: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
-  readonly onLine?: (line: string) => void;
+  readonly onLine?: (line: string, from: 'stdout' | 'stderr') => void;
 }
 
 /** The uv program with this machine's settings. */
@@ -113,7 +113,7 @@ function makeUv({ path, version, index, cache, python, config, worker, variables
         signal: order.signal,
         ...(cwd === undefined ? {} : { cwd }),
         ...(input === undefined ? {} : { input }),
-        ...(onLine ? { onLine: (line: string) => onLine(index.redact(line)) } : {}),
+        ...(onLine ? { onLine: (line: string, from: 'stdout' | 'stderr') => onLine(index.redact(line), from) } : {}),
       });
       return { ...result, stdout: index.redact(result.stdout), stderr: index.redact(result.stderr) };
     },

@@ -1,0 +1,176 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BinderyError } from '@bindery/wire/errors.ts';
+import type { Config } from '../../base/config.ts';
+import type { RunResult } from '../../base/run.ts';
+import type { Worker } from '../../base/worker.ts';
+import type { Uv } from '../../clients/uv.ts';
+import type { StageLog } from '../../contracts/engine.ts';
+import type { Interpreter, LockedPackage } from '../../contracts/plan.ts';
+import type { IndexOptions } from './lock-wishes.ts';
+import { failureOf, type Failure } from './lock-failure.ts';
+import { packagesOf } from './lock-pylock.ts';
+
+/** A program run in the walls of a build: what a repository brings may run in it. */
+export interface SandboxOrder {
+  readonly argv: readonly [string, ...string[]];
+  /** The whole environment, but for proxies, which the sandbox sets itself. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly readOnly: readonly string[];
+  /** Existing folders; whoever runs the order gives them to the build's user. */
+  readonly writable: readonly string[];
+  /** HTTP and HTTPS to public addresses, and to the configured index wherever it is. */
+  readonly network: 'index';
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly onLine?: (line: string, from: 'stdout' | 'stderr') => void;
+}
+export type Sandboxed = (order: SandboxOrder) => Promise<RunResult>;
+
+export interface ResolveDeps {
+  readonly uv: Uv;
+  readonly worker: Worker;
+  readonly config: Config;
+  readonly sandboxed?: Sandboxed | undefined;
+  readonly log: StageLog;
+  readonly signal: AbortSignal;
+}
+
+/** One question to uv: which packages exactly, on this interpreter? */
+export interface Question {
+  readonly interpreter: Interpreter;
+  readonly requirements: readonly string[];
+  readonly constraints: readonly string[];
+  /** Folders of packages of the repository, with extras: `/scratch/source/.[test]`. */
+  readonly paths: readonly string[];
+  readonly options: IndexOptions;
+  readonly asOf: string | undefined;
+  readonly noDependencies: boolean;
+  readonly builds: Builds;
+  /** True where addresses or code of the repository come into play: then uv runs in the sandbox. */
+  readonly strange: boolean;
+}
+
+/** Which packages may be built to learn their dependencies: the named ones only, or all but the named ones. */
+export type Builds = { readonly only: readonly string[] } | { readonly allBut: readonly string[] };
+
+export type Answer = { readonly packages: readonly LockedPackage[] } | { readonly failure: Failure };
+
+/** A folder for one lock's files, removed at the end. */
+export class Scratch implements AsyncDisposable {
+  readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async make(config: Config, worker: Worker): Promise<Scratch> {
+    const folder = join(config.folders.cache, 'locks', `.scratch-${randomUUID()}`);
+    await mkdir(folder, { recursive: true });
+    await worker.give(folder);
+    return new Scratch(folder);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** Asks uv. Throws what no other interpreter could mend (see `failureOf`), and `sandbox_unavailable`. */
+export async function resolve(question: Question, scratch: Scratch, deps: ResolveDeps): Promise<Answer> {
+  const { uv, signal, log } = deps;
+  const elsewhere = hasOwnIndexes(question.options);
+  const folder = join(scratch.folder, randomUUID());
+  await mkdir(folder);
+  await writeFile(join(folder, 'requirements.in'), lines([...question.requirements, ...question.paths]));
+  await writeFile(join(folder, 'constraints.txt'), lines(question.constraints));
+  const args = compileArguments(question, folder);
+  const env = indexVariables(question.options, uv);
+  const onLine = (line: string, from: string): void => {
+    if (from === 'stderr' && line.trim()) log.line(uv.index.redact(line));
+  };
+  const timeoutMs = deps.config.build.timeout * 1000;
+  const reach = [folder, question.interpreter.prefix];
+  const needsWalls = question.strange || 'allBut' in question.builds || question.builds.only.length > 0;
+  const result = needsWalls
+    ? await walled(deps)({
+        argv: [uv.path, ...args],
+        env: { ...withoutProxies(uv.environment(join(scratch.folder, 'cache'))), ...env },
+        readOnly: [uv.path, ...reach, ...uv.index.files],
+        writable: [scratch.folder],
+        network: 'index',
+        timeoutMs,
+        signal,
+        onLine,
+      })
+    : await uv.run(args, { reach: { read: reach }, env, timeoutMs, signal });
+  if (result.timedOut) throw new BinderyError('build_timeout', 'Resolving the packages took too long.', { logTail: tail(result, uv) });
+  const stderr = uv.index.redact(result.stderr);
+  // files without an upload time are left out by uv with a warning only, so packages would seem to be missing
+  if (result.code !== 0 || (question.asOf && /missing an upload date/.test(stderr)))
+    return { failure: failureOf(stderr, uv.index, question.asOf) };
+  return { packages: packagesOf(uv.index.redact(result.stdout), elsewhere) };
+}
+
+export function hasOwnIndexes(options: IndexOptions): boolean {
+  return options.index !== undefined || options.extra.length > 0 || options.findLinks.length > 0;
+}
+
+function compileArguments(question: Question, folder: string): string[] {
+  const { builds, options } = question;
+  const building =
+    'only' in builds
+      ? ['--only-binary', ':all:', ...builds.only.flatMap((name) => ['--no-binary', name])]
+      : builds.allBut.flatMap((name) => ['--only-binary', name]);
+  return [
+    'pip',
+    'compile',
+    '--python',
+    question.interpreter.path,
+    '--format',
+    'pylock.toml',
+    '--generate-hashes',
+    '--no-header',
+    '--no-annotate',
+    ...building,
+    ...(question.noDependencies ? ['--no-deps'] : []),
+    ...(question.asOf ? ['--exclude-newer', question.asOf] : []),
+    ...(options.prereleases ? ['--prerelease', 'allow'] : []),
+    // pip takes the best version of all indexes, and repositories are written for pip
+    ...(options.extra.length > 0 ? ['--index-strategy', 'unsafe-best-match'] : []),
+    ...options.findLinks.flatMap((address) => ['--find-links', address]),
+    ...options.more,
+    ...(question.constraints.length > 0 ? ['--constraints', join(folder, 'constraints.txt')] : []),
+    join(folder, 'requirements.in'),
+  ];
+}
+
+function indexVariables(options: IndexOptions, uv: Uv): Record<string, string> {
+  const extra = [...options.extra, ...uv.index.extra];
+  return {
+    ...(options.index === undefined ? {} : { UV_DEFAULT_INDEX: options.index }),
+    ...(extra.length === 0 ? {} : { UV_INDEX: extra.join(' ') }),
+  };
+}
+
+function walled({ sandboxed }: ResolveDeps): Sandboxed {
+  if (sandboxed) return sandboxed;
+  throw new BinderyError(
+    'sandbox_unavailable',
+    'Packages that are built from source, or come from addresses of their own, need a sandbox.',
+  );
+}
+
+function withoutProxies(env: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.endsWith('_PROXY')));
+}
+
+function lines(entries: readonly string[]): string {
+  return entries.map((entry) => `${entry}\n`).join('');
+}
+
+function tail(result: RunResult, uv: Uv): string {
+  return uv.index.redact(result.stderr.slice(-4000));
+}

@@ -1,0 +1,183 @@
+import { join } from 'node:path';
+import { BinderyError } from '@bindery/wire/errors.ts';
+import type { Interpreter, LockedPackage } from '../../contracts/plan.ts';
+import type { Tree } from '../../contracts/source.ts';
+import { explain } from './lock-explain.ts';
+import type { Failure } from './lock-failure.ts';
+import { hasOwnIndexes, resolve, type Answer, type Builds, type Question, type ResolveDeps, type Scratch } from './lock-resolve.ts';
+import { mergedWithLocked } from './lock-locked.ts';
+import { SourceOnly } from './lock-sources.ts';
+import { additions, isDirect, type Wishes } from './lock-wishes.ts';
+
+export interface Search {
+  readonly wishes: Wishes;
+  /** Best first. */
+  readonly candidates: readonly Interpreter[];
+  readonly layout: 'split' | 'joint';
+  readonly tree: Tree;
+  readonly scratch: Scratch;
+  readonly asOf: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Why the first candidate is the first. */
+  readonly because: string;
+}
+
+export interface Found {
+  readonly interpreter: Interpreter;
+  readonly packages: readonly LockedPackage[];
+  readonly notes: readonly string[];
+}
+
+/** An interpreter that did not do, and why. */
+export interface Unfit {
+  readonly interpreter: Interpreter;
+  readonly failure: Failure;
+}
+
+/** How many interpreters may build everything from source before we give up: each may take minutes. */
+const MOST_BUILDING = 3;
+/** Packages that exist as sources alone, in one resolution. */
+const MOST_SOURCES = 40;
+
+/**
+ * Tries one interpreter after the other. A package that exists as sources alone may be built (in the sandbox); one that
+ * has wheels, but not for this interpreter, is a reason to take the next one. Only when none is left is everything built.
+ */
+export async function search(search: Search, deps: ResolveDeps): Promise<Found> {
+  const sources = await SourceOnly.open(deps.uv.index, deps.signal);
+  try {
+    const paths = await copyLocals(search, deps);
+    const attempt: Attempt = (interpreter, builds) => ask(interpreter, builds, paths, search, deps);
+    const unfit: Unfit[] = [];
+    for (const interpreter of search.candidates) {
+      const answer = await fewestBuilds(interpreter, attempt, sources);
+      if ('packages' in answer) return found(search, interpreter, answer.packages, unfit);
+      unfit.push({ interpreter, failure: answer.failure });
+      deps.log.info(`Python ${interpreter.version} does not do: ${shortReason(answer.failure)}`);
+      if (isHopeless(unfit)) break;
+    }
+    const hopeful = unfit.filter(({ failure }) => failure.kind === 'no-wheel' || failure.kind === 'must-build').slice(0, MOST_BUILDING);
+    for (const { interpreter } of hopeful) {
+      deps.log.info(`Python ${interpreter.version} again, building from source.`);
+      const answer = await attempt(interpreter, { allBut: [] });
+      if ('packages' in answer) return found(search, interpreter, answer.packages, []);
+      unfit.push({ interpreter, failure: answer.failure });
+    }
+    throw explain(unfit, search);
+  } finally {
+    await sources.close();
+  }
+}
+
+/** The same contradiction twice, and nothing in it about Python: other interpreters will not mend it. */
+function isHopeless(unfit: readonly Unfit[]): boolean {
+  const [last, before] = [unfit.at(-1)?.failure, unfit.at(-2)?.failure];
+  return last?.kind === 'unsatisfiable' && last.text === before?.text && !/python/i.test(last.text);
+}
+
+type Attempt = (interpreter: Interpreter, builds: Builds) => Promise<Answer>;
+
+/** Lets exactly those packages be built that cannot be had otherwise. */
+async function fewestBuilds(interpreter: Interpreter, attempt: Attempt, sources: SourceOnly): Promise<Answer> {
+  const only: string[] = [];
+  for (;;) {
+    const answer = await attempt(interpreter, { only });
+    if ('packages' in answer) return answer;
+    const { failure } = answer;
+    if (failure.kind === 'must-build') return fewestBuildsAround(interpreter, attempt, sources);
+    if (failure.kind !== 'no-wheel' || only.length >= MOST_SOURCES || only.includes(failure.name)) return answer;
+    if (!(await sources.has(failure.name, failure.version))) return answer;
+    only.push(failure.name);
+  }
+}
+
+/**
+ * uv can build a package that is no package of the index only when it may build all: so what it then took from source,
+ * though wheels of it exist, is forbidden step by step.
+ */
+async function fewestBuildsAround(interpreter: Interpreter, attempt: Attempt, sources: SourceOnly): Promise<Answer> {
+  const allBut: string[] = [];
+  for (;;) {
+    const answer = await attempt(interpreter, { allBut });
+    const suspects = 'packages' in answer ? fromIndexSources(answer.packages) : suspectOf(answer.failure);
+    const needless: string[] = [];
+    for (const { name, version } of suspects) if (!allBut.includes(name) && !(await sources.has(name, version))) needless.push(name);
+    if (needless.length === 0 || allBut.length >= MOST_SOURCES) return answer;
+    allBut.push(...needless);
+  }
+}
+
+function fromIndexSources(packages: readonly LockedPackage[]): readonly { name: string; version: string }[] {
+  return packages.filter(({ from, requirement }) => from === 'source' && !isDirect(requirement));
+}
+
+function suspectOf(failure: Failure): readonly { name: string; version: undefined }[] {
+  return failure.kind === 'build' && failure.name !== undefined ? [{ name: failure.name, version: undefined }] : [];
+}
+
+async function ask(interpreter: Interpreter, builds: Builds, paths: readonly string[], search: Search, deps: ResolveDeps): Promise<Answer> {
+  const { wishes, layout, scratch } = search;
+  const { requirements, constraints, locked, options } = wishes;
+  const common = { interpreter, options, asOf: search.asOf, builds };
+  const own = additions(wishes, layout, interpreter.version);
+  const strange = hasOwnIndexes(options) || paths.length > 0 || [...requirements, ...locked].some(isDirect);
+  const question: Question = {
+    ...common,
+    requirements: [...requirements, ...own],
+    constraints,
+    paths,
+    noDependencies: false,
+    strange,
+  };
+  if (locked.length === 0) return resolve(question, scratch, deps);
+  const taken = await resolve(
+    { ...common, requirements: locked, constraints: [], paths: [], noDependencies: true, strange, asOf: undefined },
+    scratch,
+    deps,
+  );
+  if ('failure' in taken) return taken;
+  return mergedWithLocked(taken.packages, locked, (pins) =>
+    resolve({ ...question, constraints: [...constraints, ...pins] }, scratch, deps),
+  );
+}
+
+/** Copies the repository into the scratch folder, in the sandbox: asking a package for its dependencies may write beside it. */
+async function copyLocals({ wishes, scratch, tree }: Search, deps: ResolveDeps): Promise<readonly string[]> {
+  if (wishes.locals.length === 0) return [];
+  if (!deps.sandboxed)
+    throw new BinderyError('sandbox_unavailable', 'The repository holds a package of its own, and building it needs a sandbox.');
+  const source = join(scratch.folder, 'source');
+  const result = await deps.sandboxed({
+    argv: ['cp', '-a', '--reflink=auto', '-T', '--', tree.folder, source],
+    env: { PATH: '/usr/bin:/bin' },
+    readOnly: [tree.folder],
+    writable: [scratch.folder],
+    network: 'index',
+    timeoutMs: deps.config.build.timeout * 1000,
+    signal: deps.signal,
+  });
+  if (result.code !== 0)
+    throw new BinderyError('build_failed', 'The repository could not be copied for its package to be read.', {
+      logTail: result.stderr.slice(-4000),
+    });
+  return wishes.locals.map(({ path, extras }) => join(source, path) + (extras.length > 0 ? `[${extras.join(',')}]` : ''));
+}
+
+function found(
+  { candidates, because }: Search,
+  interpreter: Interpreter,
+  packages: readonly LockedPackage[],
+  unfit: readonly Unfit[],
+): Found {
+  const [first] = candidates;
+  const why = interpreter === first ? because : `newer ones do not fit`;
+  const notes = [`Python ${interpreter.version}: ${why}.`];
+  for (const { interpreter: other, failure } of unfit) notes.push(`Not Python ${other.version}: ${shortReason(failure)}`);
+  return { interpreter, packages, notes };
+}
+
+function shortReason(failure: Failure): string {
+  if (failure.kind !== 'no-wheel') return failure.text;
+  return `${failure.name}${failure.version ? ` ${failure.version}` : ''} has no wheel for it.`;
+}

@@ -1,0 +1,35 @@
+import type { IndexSettings } from '../../clients/package-index.ts';
+import { IndexReader } from '../../clients/package-page.ts';
+import { normalised } from './lock-wishes.ts';
+
+/** Tells packages that exist as sources alone from those that have wheels, though none that fits. Asks the index once a package. */
+export class SourceOnly {
+  readonly #reader: IndexReader;
+  readonly #signal: AbortSignal;
+  readonly #files = new Map<string, Promise<readonly string[] | undefined>>();
+
+  private constructor(reader: IndexReader, signal: AbortSignal) {
+    this.#reader = reader;
+    this.#signal = signal;
+  }
+
+  static async open(index: IndexSettings, signal: AbortSignal): Promise<SourceOnly> {
+    return new SourceOnly(await IndexReader.open(index), signal);
+  }
+
+  /** True when no wheel exists of the version (of any, where none is given), or when the index does not know the package. */
+  async has(name: string, version: string | undefined): Promise<boolean> {
+    const key = normalised(name);
+    let names = this.#files.get(key);
+    if (!names) {
+      names = this.#reader.files(key, this.#signal).then((files) => files?.map((file) => file.name));
+      this.#files.set(key, names);
+    }
+    const wheels = (await names)?.filter((file) => file.endsWith('.whl')) ?? [];
+    return !wheels.some((file) => version === undefined || file.split('-')[1]?.toLowerCase() === version.toLowerCase());
+  }
+
+  close(): Promise<void> {
+    return this.#reader.close();
+  }
+}
