@@ -93,6 +93,11 @@ export function addressClassifier(): Classifier {
   return classify;
 }
 
+/** The ranges of some kinds as `address/prefix`, for a packet filter. */
+export function rangesOf(...kinds: readonly AddressKind[]): string[] {
+  return RANGES.filter(([kind]) => kinds.includes(kind)).flatMap(([, ranges]) => ranges.map(([address, prefix]) => `${address}/${prefix}`));
+}
+
 function listOf(ranges: readonly Range[]): BlockList {
   const list = new BlockList();
   for (const [address, prefix] of ranges) list.addSubnet(address, prefix, isIPv4(address) ? 'ipv4' : 'ipv6');
