@@ -48,7 +48,10 @@ function newest(folder) {
 function webIsStale() {
   const built = 'packages/web/dist/index.html';
   if (!existsSync('packages/web/vite.config.ts')) return false;
-  return !existsSync(built) || statSync(built).mtimeMs < Math.max(newest('packages/web/src'), newest('packages/wire/src'));
+  return (
+    !existsSync(built) ||
+    statSync(built).mtimeMs < Math.max(newest('packages/web/src'), newest('packages/wire/src'), statSync('packages/web/index.html').mtimeMs)
+  );
 }
 
 const onPath = (name) => (process.env.PATH ?? '').split(':').some((folder) => folder && existsSync(join(folder, name)));

@@ -5,17 +5,18 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { CreateLaunch } from '@bindery/wire/api.ts';
-import type { Example, LaunchOptions, PageConfig, SessionView } from '@bindery/wire/api.ts';
+import type { Example, Info, LaunchOptions, PageConfig, SessionView } from '@bindery/wire/api.ts';
 import type { LaunchEvent } from '@bindery/wire/events.ts';
 import { ERRORS } from '@bindery/wire/errors.ts';
 import type { ErrorCode } from '@bindery/wire/errors.ts';
 import { randomId } from '@bindery/wire/ids.ts';
 import { parseLink } from '@bindery/wire/link.ts';
+import type { Link } from '@bindery/wire/link.ts';
 
 /** An entry of a launch's log before it gets its number and time. */
 export type ScriptedEvent = LaunchEvent extends infer E ? (E extends LaunchEvent ? Omit<E, 'seq' | 'at'> : never) : never;
 
-interface FakeLaunch {
+export interface FakeLaunch {
   readonly id: string;
   readonly key: string;
   readonly link: string;
@@ -28,6 +29,8 @@ interface FakeLaunch {
 
 const TYPES: Record<string, string> = { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', html: 'text/html; charset=utf-8' };
 const DIST = join(import.meta.dirname, '../../packages/web/dist');
+/** The place in the built page where a hub writes. */
+const CONFIG = '<script type="application/json" id="page-config">{}</script>';
 /** What the page is held to: nothing inline, nothing foreign but session origins on this machine. */
 export const POLICY =
   "default-src 'self'; connect-src 'self' http://*.localhost:*; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
@@ -93,7 +96,10 @@ export class FakeHub {
   }
 
   #sessionOrigin(request: IncomingMessage, response: ServerResponse): void {
-    if (!this.answersProbe) return void request.socket.destroy();
+    if (request.url?.endsWith('/-/probe')) {
+      if (!this.answersProbe) return void request.socket.destroy();
+      return void response.writeHead(204, { 'access-control-allow-origin': '*' }).end();
+    }
     response.writeHead(200, { 'content-type': 'text/html' }).end('<title>JupyterLab</title><h1>A notebook</h1>');
   }
 
@@ -101,7 +107,9 @@ export class FakeHub {
     const config = { version: '0.1.0', baseUrl: '/', publicUrl: this.origin, isolated: true, ask: false, ...this.config };
     const html = await readFile(join(DIST, 'index.html'), 'utf8');
     const headers = { 'content-type': TYPES['html'], 'content-security-policy': POLICY };
-    response.writeHead(200, headers).end(html.replace(/(id="page-config">)\{\}/, `$1${JSON.stringify(config).replaceAll('<', '\\u003c')}`));
+    response
+      .writeHead(200, headers)
+      .end(html.replace(CONFIG, () => CONFIG.replace('{}', () => JSON.stringify(config).replaceAll('<', '\\u003c'))));
   }
 
   async #api(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
@@ -109,8 +117,9 @@ export class FakeHub {
     const method = request.method ?? 'GET';
     const launch = this.launches.find((one) => one.id === id);
     const mayDoLaunch = launch !== undefined && request.headers['x-launch-key'] === launch.key;
-    if (!this.authorized && !mayDoLaunch) return fail(response, 'unauthorized');
+    if (kind === 'info') return json(response, 200, this.#info());
     if (kind === 'examples') return json(response, 200, { examples: this.examples });
+    if (!this.authorized && !mayDoLaunch) return fail(response, 'unauthorized');
     if (kind === 'launches' && method === 'POST') return this.#create(request, response);
     if (kind === 'launches' && !launch) return fail(response, 'launch_not_found');
     if (kind === 'launches' && launch && verb === 'events') return this.#stream(request, response, launch);
@@ -126,9 +135,18 @@ export class FakeHub {
     response.writeHead(204).end();
   }
 
+  #info(): Info {
+    const sessions = { running: this.sessions.length, maximum: 8 };
+    const launches = { running: 0, waiting: 0 };
+    const startedAt = new Date().toISOString();
+    return { version: '0.1.0', startedAt, engine: 'local', isolated: true, authorized: this.authorized, open: false, sessions, launches };
+  }
+
   async #create(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { link, options = {} } = CreateLaunch.parse(JSON.parse(await body(request)));
     const once = String(request.headers['idempotency-key']);
+    const parsed = parsedLink(link);
+    if (!parsed) return fail(response, 'link_invalid');
     let launch = this.launches.find((one) => one.key === once);
     if (!launch) {
       launch = { id: randomId(), key: once, link, options, events: [], watchers: new Set(), resumes: [] };
@@ -136,7 +154,7 @@ export class FakeHub {
       this.onLaunch(launch);
     }
     const createdAt = new Date().toISOString();
-    json(response, 201, { id: launch.id, key: launch.key, link: parseLink(link), createdAt, state: 'running' });
+    json(response, 201, { id: launch.id, key: launch.key, link: parsed, createdAt, state: 'running' });
   }
 
   #stream(request: IncomingMessage, response: ServerResponse, launch: FakeLaunch): void {
@@ -170,6 +188,14 @@ async function file(response: ServerResponse, path: string): Promise<void> {
     response.writeHead(200, { 'content-type': TYPES[path.split('.').at(-1) ?? ''] ?? 'application/octet-stream' }).end(content);
   } catch {
     response.writeHead(404).end();
+  }
+}
+
+function parsedLink(text: string): Link | undefined {
+  try {
+    return parseLink(text);
+  } catch {
+    return undefined;
   }
 }
 

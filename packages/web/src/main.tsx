@@ -1,13 +1,10 @@
+import './no-eval.ts';
 import { render } from 'preact';
-import { z } from 'zod';
 import { App } from './app.tsx';
 import { HubClient } from '@bindery/wire/client.ts';
 import { readPageConfig } from './page-config.ts';
 import { SessionStore } from './sessions/session-store.ts';
 import { Router } from './shell/router.ts';
-
-// The page's policy forbids making code from text, which schemas would otherwise try.
-z.config({ jitless: true });
 
 const root = document.getElementById('page');
 if (root) {

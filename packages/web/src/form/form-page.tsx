@@ -19,12 +19,13 @@ export function FormPage({ services }: { services: Services }) {
   const examples = useSignal<Example[] | undefined>(undefined);
   const problem = useSignal<BinderyError | undefined>(undefined);
   useEffect(() => {
+    const said = (error: unknown): void => void (problem.value = error instanceof BinderyError ? error : undefined);
+    hub.info().then(({ authorized, open }) => {
+      if (!authorized && !open) said(new BinderyError('unauthorized', 'This browser holds no key.'));
+    }, said);
     hub.examples().then(
       (list) => (examples.value = list),
-      (error: unknown) => {
-        examples.value = [];
-        problem.value = error instanceof BinderyError ? error : undefined;
-      },
+      () => (examples.value = []),
     );
   }, [hub]);
   const launch = (): void => {

@@ -9,16 +9,9 @@ export async function addressForm(sessionId: string, page: Pick<Location, 'proto
   if (!isLoopback(page.hostname)) return 'host';
   const origin = `${page.protocol}//${sessionId}.localhost${page.port ? `:${page.port}` : ''}`;
   try {
-    // An answer of any kind will do, and it is not read.
-    await fetch(`${origin}/s/${sessionId}/`, {
-      mode: 'no-cors',
-      method: 'HEAD',
-      credentials: 'omit',
-      cache: 'no-store',
-      redirect: 'manual',
-      signal: AbortSignal.timeout(PROBE),
-    });
-    return 'host';
+    const signal = AbortSignal.timeout(PROBE);
+    const response = await fetch(`${origin}/s/${sessionId}/-/probe`, { credentials: 'omit', cache: 'no-store', signal });
+    return response.ok ? 'host' : 'port';
   } catch {
     return 'port';
   }

@@ -1,36 +1,29 @@
 /**
- * A document for xterm.js, whose renderer writes `<style>` elements, which the page's policy (`style-src 'self'`) blocks.
- * Here their text goes into adopted style sheets instead, which a script of the page itself may use. All else is the real document.
+ * Runs `work` such that `<style>` elements which it makes become adopted style sheets: the page's policy (`style-src 'self'`)
+ * blocks the elements, while sheets that the page's own script adopts are allowed. xterm.js makes all of its styles while it opens.
  */
-export function adoptingDocument(real: Document): Document {
-  return new Proxy(real, {
-    get(target, name) {
-      if (name === 'createElement') {
-        return (tag: string, options?: ElementCreationOptions) =>
-          tag === 'style' ? adoptedStyle(target) : target.createElement(tag, options);
-      }
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(target) : value;
-    },
-    set: (target, name, value) => Reflect.set(target, name, value, target),
-  });
+export function adoptingStyles(document: Document, work: () => void): void {
+  const create = document.createElement.bind(document);
+  const own = (tag: string, options?: ElementCreationOptions): HTMLElement =>
+    tag.toLowerCase() === 'style' ? adoptedStyle(document, create('template')) : create(tag, options);
+  Object.defineProperty(document, 'createElement', { value: own, configurable: true });
+  try {
+    work();
+  } finally {
+    Reflect.deleteProperty(document, 'createElement');
+  }
 }
 
-/** An inert element that stands where the style would; setting its text sets the sheet, removing it removes the sheet. */
-function adoptedStyle(document: Document): HTMLElement {
+/** Makes an inert element stand where the style would: setting its text sets the sheet, removing it removes the sheet. */
+function adoptedStyle(document: Document, element: HTMLElement): HTMLElement {
   const sheet = new CSSStyleSheet();
-  const element = document.createElement('template');
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
   const setText = (text: string): void => {
     sheet.replaceSync(text);
   };
-  return Object.defineProperties(element, {
-    textContent: { get: () => '', set: setText },
-    remove: {
-      value: () => {
-        document.adoptedStyleSheets = document.adoptedStyleSheets.filter((one) => one !== sheet);
-        Element.prototype.remove.call(element);
-      },
-    },
-  });
+  const remove = (): void => {
+    document.adoptedStyleSheets = document.adoptedStyleSheets.filter((one) => one !== sheet);
+    Element.prototype.remove.call(element);
+  };
+  return Object.defineProperties(element, { textContent: { get: () => '', set: setText }, remove: { value: remove } });
 }

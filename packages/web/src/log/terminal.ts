@@ -1,7 +1,7 @@
 import { FitAddon } from '@xterm/addon-fit';
 import { Terminal } from '@xterm/xterm';
 import type { ITheme } from '@xterm/xterm';
-import { adoptingDocument } from './adopted-styles.ts';
+import { adoptingStyles } from './adopted-styles.ts';
 import type { LogBuffer } from './log-buffer.ts';
 
 /** Shows the log in a read-only terminal inside `host` until the returned function is called. Loaded when first needed. */
@@ -11,19 +11,17 @@ export function mountTerminal(host: HTMLElement, log: LogBuffer): () => void {
     disableStdin: true,
     cursorBlink: false,
     cursorInactiveStyle: 'none',
-    documentOverride: adoptingDocument(document),
     fontFamily: style(host, 'font-family'),
     fontSize: 12.5,
     lineHeight: 1.3,
     // A log is a stranger's text: its hyperlinks are shown as text.
     linkHandler: { activate: () => undefined },
-    minimumContrastRatio: 4.5,
     scrollback: 20_000,
     theme: theme(host),
   });
   const fit = new FitAddon();
   terminal.loadAddon(fit);
-  terminal.open(host);
+  adoptingStyles(document, () => terminal.open(host));
   terminal.attachCustomKeyEventHandler((event) => scrollByKey(terminal, event));
   terminal.textarea?.setAttribute('aria-label', 'Log. Arrow keys and Page Up or Page Down scroll.');
   terminal.textarea?.setAttribute('readonly', '');
@@ -35,7 +33,7 @@ export function mountTerminal(host: HTMLElement, log: LogBuffer): () => void {
   const scheme = matchMedia('(prefers-color-scheme: dark)');
   const recolour = (): void => void (terminal.options.theme = theme(host));
   scheme.addEventListener('change', recolour);
-  const unfollow = log.follow((lines) => terminal.write(lines.map((line) => `${line}\r\n`).join('')));
+  const unfollow = log.follow((lines) => terminal.write(lines.map((line) => `${paletteColours(line)}\r\n`).join('')));
 
   return () => {
     unfollow();
@@ -61,6 +59,17 @@ function scrollByKey(terminal: Terminal, event: KeyboardEvent): boolean {
     event.preventDefault();
   }
   return false;
+}
+
+/**
+ * Colours given as red, green and blue become the nearest of the terminal's palette: those are style rules, while others would be
+ * style attributes, which the page's policy blocks.
+ */
+export function paletteColours(line: string): string {
+  return line.replaceAll(/([34]8)[;:]2[;:]{1,2}(\d{1,3})[;:](\d{1,3})[;:](\d{1,3})(?=[;:\d]*m)/g, (_, kind: string, ...rgb: string[]) => {
+    const [red = 0, green = 0, blue = 0] = rgb.slice(0, 3).map((part) => Math.round(Math.min(255, Number(part)) / 51));
+    return `${kind};5;${16 + 36 * red + 6 * green + blue}`;
+  });
 }
 
 function theme(host: HTMLElement): ITheme {
