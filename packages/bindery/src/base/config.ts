@@ -30,6 +30,14 @@ export const ConfigSchema = z.strictObject({
       publicUrl: z.url().optional().describe('Address under which people reach a hub that is not on loopback.'),
       sessionHost: z.string().optional().describe('Wildcard host for sessions of a hub that is not on loopback: *.example.org'),
       allowOrigins: z.array(z.string()).default([]).describe('Origins of other sites that may call /build and the API.'),
+      open: z.boolean().optional().describe('Whether launches need no key; default: no on loopback, yes elsewhere.'),
+      launchesPerHour: z
+        .number()
+        .int()
+        .nonnegative()
+        .default(60)
+        .describe('Launches an hour from one address without a key; 0 for no limit.'),
+      trustedProxies: z.array(z.string()).default([]).describe('Addresses of reverse proxies whose X-Forwarded-For is believed.'),
       log: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('warn').describe('Level of the hub log on stderr.'),
     })
     .prefault({}),

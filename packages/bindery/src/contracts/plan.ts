@@ -95,7 +95,7 @@ export interface Interpreter {
   readonly from: 'machine' | 'managed';
 }
 
-/** What a plan resolved to. `id` covers what is installed (interpreter, layout, packages), not how it came about: different plans may share it. */
+/** What a plan resolved to. `id` covers everything in it but `madeAt` and `log`. */
 export interface Lock {
   readonly version: 1;
   readonly id: Digest;
@@ -114,6 +114,3 @@ export interface Lock {
   /** True when the repository pins everything or `asOf` is given: then it is kept for ever. */
   readonly fixed: boolean;
 }
-
-/** A lock as a builder makes it; the stage that keeps locks says for which plan. */
-export type UnkeyedLock = Omit<Lock, 'planId'>;

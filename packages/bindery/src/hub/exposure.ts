@@ -1,0 +1,44 @@
+import { BinderyError } from '@bindery/wire/errors.ts';
+import type { Config } from '../base/config.ts';
+import type { Shared } from '../contracts/context.ts';
+import type { HostNames } from '../proxy/hosts.ts';
+
+/** True for addresses that only this machine reaches. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+/** True for a hub for everybody: launches need no key there. */
+export function isOpen({ hub }: Config): boolean {
+  return hub.open ?? !isLoopback(hub.host);
+}
+
+/**
+ * A hub that others can reach runs strangers' code for strangers: never without walls, and never without knowing its own
+ * name and that of its sessions.
+ * @throws BinderyError sandbox_unavailable, config_invalid
+ */
+export function checkExposure({ config, engine }: Shared): void {
+  const { host, publicUrl, sessionHost } = config.hub;
+  if (isLoopback(host) && !isOpen(config)) return;
+  if (!engine.isolated)
+    throw new BinderyError('sandbox_unavailable', `No sandbox works on this machine, so the hub does not serve others on ${host}.`, {
+      hint: 'Listen on localhost, or see bindery doctor.',
+    });
+  if (publicUrl === undefined || sessionHost === undefined || !/^\*\.[\w.-]+$/.test(sessionHost))
+    throw new BinderyError('config_invalid', `A hub on ${host} needs to know under which addresses people reach it and its sessions.`, {
+      hint: 'Set hub.publicUrl (https://hub.example.org) and hub.sessionHost (*.hub.example.org).',
+    });
+}
+
+/** The names under which the proxy takes requests; any other is refused. */
+export function hostNames({ hub }: Config): HostNames {
+  const loopback = ['localhost', '127.0.0.1', '[::1]', ...(isLoopback(hub.host) ? [hub.host] : [])];
+  if (hub.publicUrl === undefined) return { hub: loopback, sessionSuffix: '.localhost', secure: false };
+  const url = new URL(hub.publicUrl);
+  return {
+    hub: [...loopback, url.hostname],
+    sessionSuffix: (hub.sessionHost ?? '*.localhost').slice(1),
+    secure: url.protocol === 'https:',
+  };
+}

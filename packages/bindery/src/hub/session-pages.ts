@@ -1,0 +1,26 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Sessions } from './sessions.ts';
+
+/**
+ * What a page inside a session may ask its hub, below `/s/<id>/-/`: `status` tells when the session will end and why,
+ * `keep-alive` puts that off. The proxy has checked that the session's own page asks.
+ */
+export function sessionPages(sessions: Sessions): (id: string, name: string, req: IncomingMessage, res: ServerResponse) => boolean {
+  const answer = async (id: string, res: ServerResponse): Promise<void> => {
+    const view = await sessions.view(id);
+    res.writeHead(200, {
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    });
+    res.end(JSON.stringify(view));
+  };
+  return (id, name, req, res) => {
+    const isStatus = name === 'status' && req.method === 'GET';
+    const isKeepAlive = name === 'keep-alive' && req.method === 'POST';
+    if (!isStatus && !isKeepAlive) return false;
+    if (isKeepAlive) sessions.keepAlive(id);
+    answer(id, res).catch(() => res.destroy());
+    return true;
+  };
+}

@@ -1,0 +1,257 @@
+import type { EndReason, SessionView } from '@bindery/wire/api.ts';
+import { BinderyError } from '@bindery/wire/errors.ts';
+import type { Engine, Session } from '../contracts/engine.ts';
+import type { Explanation } from '../proxy/access.ts';
+import type { Proxy } from '../proxy/proxy.ts';
+import type { Clock } from '../base/clock.ts';
+import { keyHash, sameSecret } from './secrets.ts';
+import type { SessionRecord, SessionRecords } from './session-records.ts';
+
+/** Says when sessions will end by themselves, and puts it off (session/cull.ts). */
+export interface Culling {
+  readonly view: (session: RunningSession) => { readonly endsAt: number; readonly because: EndReason; readonly activeAt: number };
+  readonly keepAlive: (session: RunningSession) => unknown;
+}
+
+/** `startedAt` in milliseconds since the epoch. */
+export interface RunningSession {
+  readonly id: string;
+  readonly startedAt: number;
+}
+
+export interface SessionsOptions {
+  readonly engine: Engine;
+  readonly proxy: Proxy;
+  readonly records: SessionRecords;
+  readonly clock: Clock;
+  readonly culling: Culling;
+  /** Seconds for which what is known of an ended session is kept. */
+  readonly keepSaved: number;
+  readonly onEnd: (view: SessionView) => void;
+}
+
+/** Milliseconds that a session has to end in peace: to save changed files. */
+const GRACE_MS = 10_000;
+/** Ended sessions that are remembered. */
+const KEEP_ENDED = 500;
+
+/** Why a session ended, for people; the engine may know it better. */
+const REASONS: Readonly<Record<EndReason, string>> = {
+  stopped: 'The session was stopped.',
+  idle: 'The session ended because nothing was done in it for a while.',
+  age: 'The session ended because it had run as long as sessions may.',
+  memory: 'The session ended because it used more memory than it may.',
+  disk: 'The session ended because it wrote more than it may.',
+  processes: 'The session ended because it started too many processes.',
+  crash: 'The notebook server of the session crashed.',
+  start: 'The notebook server of the session ended while starting.',
+  abandoned: 'The session ended while no hub was running.',
+  shutdown: 'The session ended because the hub was shut down.',
+};
+
+/** All sessions of this hub: their routes, what opens them, and for a while what became of those that ended. */
+export class Sessions {
+  readonly #options: SessionsOptions;
+  readonly #running = new Map<string, SessionRecord>();
+  readonly #ended = new Map<string, SessionRecord>();
+  /** Tokens given out since the start, by session: whoever asks again gets the same. */
+  readonly #tokens = new Map<string, string>();
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+    options.engine.onEnd((session) => this.#end(session));
+  }
+
+  /** Sessions that run. */
+  get count(): number {
+    return this.#running.size;
+  }
+
+  running(): RunningSession[] {
+    return [...this.#running.values()].map(running);
+  }
+
+  /** Takes up what an earlier hub left: sessions that are really there, and what is known of those that are not (I3). */
+  async adopt(): Promise<void> {
+    const { engine, records, clock, keepSaved } = this.#options;
+    const known = new Map((await records.load()).map((record) => [record.view.id, record]));
+    for await (const session of engine.launcher.list()) {
+      const record = known.get(session.id) ?? { launchId: session.id, keyHash: '', open: '', tokens: [], view: viewOf(session) };
+      known.delete(session.id);
+      if (session.state === 'ended') this.#remember({ ...record, view: { ...viewOf(session), activeAt: record.view.activeAt } });
+      else this.#route(session, record);
+    }
+    for (const record of [...known.values()].toSorted((a, b) => endOf(a).localeCompare(endOf(b)))) {
+      const ended = record.view.state === 'ended' ? record : vanished(record, clock.now());
+      if (Date.parse(endOf(ended)) < clock.now() - keepSaved * 1000) await records.remove(ended.view.id);
+      else this.#remember(ended);
+    }
+  }
+
+  /** Gives a session that was just started its route. */
+  add(session: Session, about: Pick<SessionRecord, 'launchId' | 'keyHash' | 'open'>): void {
+    const record = { ...about, tokens: [], view: viewOf(session) };
+    this.#route(session, record);
+    void this.#options.records.save(record);
+  }
+
+  /** @throws BinderyError session_not_found */
+  record(id: string): SessionRecord {
+    const record = this.#running.get(id) ?? this.#ended.get(id);
+    if (!record) throw new BinderyError('session_not_found', `There is no session ${id}.`);
+    return record;
+  }
+
+  /** True for the key of the launch that started the session. */
+  opensWith(id: string, key: string): boolean {
+    return sameSecret(keyHash(key), this.record(id).keyHash);
+  }
+
+  async view(id: string): Promise<SessionView> {
+    const { view } = this.record(id);
+    if (view.state === 'ended') return view;
+    const { culling, engine } = this.#options;
+    const { activeAt, endsAt, because } = culling.view(running(this.record(id)));
+    const stats = await engine.launcher.stats(id).catch(() => undefined);
+    return {
+      ...view,
+      activeAt: new Date(activeAt).toISOString(),
+      endsAt: new Date(endsAt).toISOString(),
+      endsBecause: because,
+      ...(stats ? { memoryBytes: stats.memoryBytes } : {}),
+    };
+  }
+
+  /** Running ones first, newest first in both. */
+  async list(): Promise<SessionView[]> {
+    const running = await Promise.all([...this.#running.keys()].map((id) => this.view(id)));
+    const ended = [...this.#ended.values()].map(({ view }) => view);
+    const newest = (a: SessionView, b: SessionView): number => b.startedAt.localeCompare(a.startedAt);
+    return [...running.toSorted(newest), ...ended.toSorted(newest)];
+  }
+
+  /** The token with which programs reach a running session; undefined when it has ended. */
+  token(id: string): string | undefined {
+    const record = this.#running.get(id);
+    if (!record) return undefined;
+    const known = this.#tokens.get(id);
+    if (known !== undefined) return known;
+    const token = this.#options.proxy.mintToken(id);
+    this.#tokens.set(id, token);
+    record.tokens.push(keyHash(token));
+    void this.#options.records.save(record);
+    return token;
+  }
+
+  /** A one-time address for a browser, of what the launch asked for or of `path`. @throws BinderyError session_not_found */
+  browserUrl(id: string, path?: string, form: 'host' | 'port' = 'host'): string {
+    const record = this.record(id);
+    if (record.view.state === 'ended')
+      throw new BinderyError('session_not_found', record.view.message ?? REASONS.stopped, { hint: 'Launch the repository again.' });
+    return this.#options.proxy.browserUrl(id, path ?? record.open, form);
+  }
+
+  /** Ends a session and resolves when it has ended; one that has ended stays as it is. */
+  async stop(id: string, reason: EndReason): Promise<void> {
+    if (this.record(id).view.state !== 'ended') await this.#options.engine.launcher.stop(id, reason, GRACE_MS);
+  }
+
+  async stopAll(reason: EndReason): Promise<void> {
+    await Promise.allSettled([...this.#running.keys()].map((id) => this.stop(id, reason)));
+  }
+
+  keepAlive(id: string): void {
+    const record = this.record(id);
+    if (record.view.state !== 'ended') this.#options.culling.keepAlive(running(record));
+  }
+
+  /** Running sessions of an environment. */
+  using(environmentId: string): number {
+    return [...this.#running.values()].filter(({ view }) => view.environmentId === environmentId).length;
+  }
+
+  /** What the proxy tells whoever asks for a session that has no route. */
+  explain(id: string, pageUrl: string): Explanation | undefined {
+    const view = this.#ended.get(id)?.view;
+    if (!view) return undefined;
+    const links = [{ href: pageUrl, text: 'Sessions, logs and saved files' }];
+    return {
+      state: 'gone',
+      message: view.message ?? REASONS[view.endReason ?? 'stopped'],
+      hint: 'Launch the repository again to go on.',
+      links,
+    };
+  }
+
+  /** When something was last done in a session, written down so that a restart knows it. */
+  noteActivity(id: string, activeAt: number): void {
+    const record = this.#running.get(id);
+    if (!record) return;
+    record.view.activeAt = new Date(activeAt).toISOString();
+    void this.#options.records.save(record);
+  }
+
+  #route(session: Session, record: SessionRecord): void {
+    const { proxy } = this.#options;
+    const { basePath, socketPath, token } = session.address;
+    this.#running.set(session.id, record);
+    const route = { id: session.id, prefix: basePath, target: { socketPath }, authorization: `token ${token}` };
+    proxy.addRoute(route, Date.parse(record.view.activeAt));
+    for (const sha256 of record.tokens) proxy.adoptToken(session.id, sha256);
+  }
+
+  #end(session: Session): void {
+    const record = this.#running.get(session.id);
+    this.#options.proxy.removeRoute(session.id);
+    this.#tokens.delete(session.id);
+    if (!record) return;
+    this.#running.delete(session.id);
+    const { activeAt } = record.view;
+    this.#remember({ ...record, tokens: [], view: { ...viewOf(session), activeAt, state: 'ended' } });
+    this.#options.onEnd(this.record(session.id).view);
+  }
+
+  #remember(record: SessionRecord): void {
+    const reason = record.view.endReason ?? 'stopped';
+    const endedAt = record.view.endedAt ?? new Date(this.#options.clock.now()).toISOString();
+    const view: SessionView = { ...record.view, endReason: reason, endedAt, message: record.view.message ?? REASONS[reason] };
+    this.#ended.set(view.id, { ...record, view });
+    void this.#options.records.save({ ...record, view });
+    for (const oldest of this.#ended.keys()) {
+      if (this.#ended.size <= KEEP_ENDED) break;
+      this.#ended.delete(oldest);
+      void this.#options.records.remove(oldest);
+    }
+  }
+}
+
+function running({ view }: SessionRecord): RunningSession {
+  return { id: view.id, startedAt: Date.parse(view.startedAt) };
+}
+
+function endOf({ view }: SessionRecord): string {
+  return view.endedAt ?? view.activeAt;
+}
+
+function vanished(record: SessionRecord, now: number): SessionRecord {
+  return { ...record, view: { ...record.view, state: 'ended', endReason: 'abandoned', endedAt: new Date(now).toISOString() } };
+}
+
+function viewOf(session: Session): SessionView {
+  const { source } = session;
+  return {
+    id: session.id,
+    state: session.state,
+    repoUrl: source.url,
+    ref: source.ref,
+    refUrl: source.refUrl ?? source.url,
+    environmentId: session.environment,
+    startedAt: session.startedAt,
+    activeAt: session.startedAt,
+    isolated: session.isolated,
+    ...(session.endedAt === undefined ? {} : { endedAt: session.endedAt }),
+    ...(session.endReason === undefined ? {} : { endReason: session.endReason }),
+    ...(session.message === undefined ? {} : { message: session.message }),
+    ...(session.savedBytes === undefined ? {} : { savedBytes: session.savedBytes }),
+  };
+}
