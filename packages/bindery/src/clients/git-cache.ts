@@ -43,14 +43,28 @@ export async function fetchCommit(order: FetchOrder, tools: CacheTools): Promise
     await openBare(bare, order.commit.length, tools, order.signal);
     if (await hasCommit(bare, order, tools)) return { bare, fetched: false };
     const failed = await fetchAnyWay(bare, order, tools);
-    if (failed && /\.lock'?: File exists/.test(failed.stderr)) {
-      await rm(bare, { recursive: true, force: true });
-      await openBare(bare, order.commit.length, tools, order.signal);
-      await fetchAnyWay(bare, order, tools);
-    }
-    if (await hasCommit(bare, order, tools)) return { bare, fetched: true };
-    throw await missing(order, failed);
+    if (!failed || !isBroken(failed)) return arrived(bare, order, failed, tools);
+    await rm(bare, { recursive: true, force: true });
+    await openBare(bare, order.commit.length, tools, order.signal);
+    return arrived(bare, order, await fetchAnyWay(bare, order, tools), tools);
   });
+}
+
+async function arrived(
+  bare: string,
+  order: FetchOrder,
+  failed: RunResult | undefined,
+  tools: CacheTools,
+): Promise<{ bare: string; fetched: boolean }> {
+  if (await hasCommit(bare, order, tools)) return { bare, fetched: true };
+  throw await missing(order, failed);
+}
+
+/** What git says when our own cache is damaged or locked, not the remote. */
+function isBroken(result: RunResult): boolean {
+  return /\.lock'?: File exists|not a git repository \(or any|object file \S+ is empty|is corrupt|bad object|did not send all necessary/.test(
+    result.stderr,
+  );
 }
 
 /** The bare repository that caches an address. Object ids of 64 digits need a repository of their own kind. */
@@ -101,7 +115,14 @@ async function fetchAnyWay(bare: string, order: FetchOrder, tools: CacheTools): 
     const branch = await fetch(bare, ['--depth=1'], [`+${order.branch}:refs/found`], order, tools);
     if (branch.code === 0 && (await pin(bare, order, tools))) return undefined;
   }
-  const all = await fetch(bare, [], ['+refs/heads/*:refs/all/heads/*', '+refs/tags/*:refs/all/tags/*'], order, tools);
+  const isShallow = await stat(join(bare, 'shallow')).catch(() => undefined);
+  const all = await fetch(
+    bare,
+    isShallow ? ['--unshallow'] : [],
+    ['+refs/heads/*:refs/all/heads/*', '+refs/tags/*:refs/all/tags/*'],
+    order,
+    tools,
+  );
   if (all.code !== 0) return all;
   return (await pin(bare, order, tools)) ? undefined : first;
 }
