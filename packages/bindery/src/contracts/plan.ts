@@ -10,7 +10,7 @@ export type Step =
       readonly inputs: readonly string[];
       readonly requirements: readonly string[];
       readonly constraints: readonly string[];
-      /** Lines such as `--index-url` and `--find-links` that the repository's file gives, without credentials. */ readonly options: readonly string[];
+      /** What the repository's file says of indexes, each one word: `--pre`, `--index-url=https://…`, `--find-links=./wheels`. Never credentials. */ readonly options: readonly string[];
     }
   /** Exactly what a lock file of the repository says, as requirement lines with hashes. */
   | {
@@ -18,6 +18,8 @@ export type Step =
       readonly because: string;
       readonly inputs: readonly string[];
       readonly requirements: readonly string[];
+      /** Indexes beside the configured one, as with `python`. */
+      readonly options?: readonly string[];
     }
   /** A package in the repository itself: `pip install [-e] <path>`, built in the sandbox. */
   | {

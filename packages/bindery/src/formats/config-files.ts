@@ -21,3 +21,8 @@ export function resolvePath(from: string, path: string): string | undefined {
 export function folderOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }
+
+/** Path of the Pipenv file that counts, if there is one: the lock before the wishes. */
+export function pipFile(tree: PlanTree): string | undefined {
+  return ['Pipfile.lock', 'Pipfile'].map((name) => tree.config + name).find((path) => tree.has(path));
+}

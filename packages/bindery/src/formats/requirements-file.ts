@@ -1,4 +1,6 @@
-import { RequirementError, formatRequirement, normalName, parseRequirement } from './requirement.ts';
+import { formatMarker, parseMarker } from './marker.ts';
+import { formatRequirement, normalName, parseRequirement } from './requirement.ts';
+import { SyntaxProblem } from './scanner.ts';
 import { withoutCredentials } from './secrets.ts';
 import { invalidFile } from './text.ts';
 
@@ -32,6 +34,9 @@ const FILES: Readonly<Record<string, 'include' | 'constraint'>> = {
   '-c': 'constraint',
   '--constraint': 'constraint',
 };
+/** Characters of a requirement without its hashes. */
+const LONGEST = 4096;
+const MOST_CHARACTERS = 4 * 2 ** 20;
 const SHORT = /^-[rcief](?=[^-=\s])/;
 
 interface Logical {
@@ -42,17 +47,19 @@ interface Logical {
 }
 
 /**
- * Reads a requirements file (pip's format) line by line. Throws `file_invalid` with the place of the first thing that is not understood.
+ * Reads a requirements file (pip's format) line by line. Throws `file_invalid` with the place of the first thing that is not understood;
+ * `shown` is the file's own text where `text` is only a part of it, in its place.
  */
-export function parseRequirementsFile(file: string, text: string): RequirementsEntry[] {
+export function parseRequirementsFile(file: string, text: string, shown = text): RequirementsEntry[] {
+  if (text.length > MOST_CHARACTERS) throw invalidFile({ file, line: 1, column: 1 }, shown, 'it is longer than any list of requirements');
   return logicalLines(text).flatMap((logical) => {
     try {
       return parseLine(logical.text).map((entry) => ({ ...entry, line: logical.line }));
     } catch (error) {
-      if (!(error instanceof RequirementError)) throw error;
+      if (!(error instanceof SyntaxProblem)) throw error;
       const index = logical.starts.findLastIndex((start) => start <= error.at);
       const column = error.at - (logical.starts[index] ?? 0) + 1;
-      throw invalidFile({ file, line: logical.line + index, column }, text, error.message, error.hint);
+      throw invalidFile({ file, line: logical.line + index, column }, shown, error.message, error.hint);
     }
   });
 }
@@ -69,11 +76,11 @@ function logicalLines(text: string): Logical[] {
     const continued = raw.endsWith('\\') && !/^\s*#/.test(raw);
     joined += /^\s*#/.test(raw) ? '' : continued ? raw.slice(0, -1) : raw;
     if (continued) continue;
-    const uncommented = joined.replace(/(^|\s+)#.*$/, '');
+    const uncommented = joined.replace(/(?:^|\s)#.*$/, '');
     if (uncommented.trim() !== '') lines.push({ text: uncommented, line: first, starts });
     [joined, starts] = ['', []];
   }
-  const rest = joined.replace(/(^|\s+)#.*$/, '');
+  const rest = joined.replace(/(?:^|\s)#.*$/, '');
   if (rest.trim() !== '') lines.push({ text: rest, line: first, starts });
   return lines;
 }
@@ -113,7 +120,7 @@ function parseOption(text: string, indent: number): Bare<RequirementsEntry>[] {
   const [name, inline] = splitAtEquals(first);
   const value = inline ?? rest.shift();
   const operand = (): string => {
-    if (value === undefined || value === '') throw new RequirementError(`${name} needs a value`, indent + name.length);
+    if (value === undefined || value === '') throw new SyntaxProblem(`${name} needs a value`, indent + name.length);
     return value;
   };
   const file = FILES[name];
@@ -130,22 +137,23 @@ function parseOption(text: string, indent: number): Bare<RequirementsEntry>[] {
   }
   if (FLAGS.has(name)) return [{ kind: 'option', name, value: '' }];
   if (/^--?[a-z][a-z-]*$/.test(name)) return [{ kind: 'note', why: `${name} is not applied` }];
-  throw new RequirementError(`${name} is not an option of a requirements file`, indent);
+  throw new SyntaxProblem(`${name} is not an option of a requirements file`, indent);
 }
 
 /** What stands on a line of its own or after `-e`. */
 function parseWanted(text: string, indent: number, hashes: readonly string[]): Bare<RequirementsEntry>[] {
   const wanted = text.trim();
+  if (wanted.length > LONGEST) throw new SyntaxProblem('this is too long for a requirement', indent);
   const hash = hashes.map((hash) => ` --hash=${hash}`).join('');
   if (/^file:/i.test(wanted)) throw fileReference(indent);
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(wanted) || /^git\+\S+@/i.test(wanted)) return parseUrl(wanted, indent, hash);
-  const [head = ''] = wanted.split(/\s*[;@]\s*/, 1);
-  if (/^[./~]|\/|\\/.test(head) || /\.(?:whl|zip|tar\.gz|tar\.bz2)(?:\[.*\])?$/i.test(head)) return [parseLocal(wanted)];
+  const head = wanted.slice(0, (wanted + ';').search(/[;@]/)).trimEnd();
+  if (/^[./~]|\/|\\/.test(head) || /\.(?:whl|zip|tar\.gz|tar\.bz2)(?:\[[^[]*\])?$/i.test(head)) return [parseLocal(wanted)];
   let requirement;
   try {
     requirement = parseRequirement(text);
   } catch (error) {
-    throw error instanceof RequirementError ? new RequirementError(error.message, error.at + indent, error.hint) : error;
+    throw error instanceof SyntaxProblem ? error.shifted(indent) : error;
   }
   if (requirement.url === undefined) return [{ kind: 'requirement', text: formatRequirement(requirement) + hash }];
   if (/^file:|^[./]/i.test(requirement.url)) throw fileReference(indent + text.indexOf('@'));
@@ -153,8 +161,8 @@ function parseWanted(text: string, indent: number, hashes: readonly string[]): B
   return [{ kind: 'requirement', text: formatRequirement({ ...requirement, url }) + hash }, ...notes];
 }
 
-function fileReference(at: number): RequirementError {
-  return new RequirementError(
+function fileReference(at: number): SyntaxProblem {
+  return new SyntaxProblem(
     'this names a file of the computer where the line was written',
     at,
     'Write name==version instead (pip list --format=freeze prints that), or put the file into the repository and name it as ./path.',
@@ -162,18 +170,21 @@ function fileReference(at: number): RequirementError {
 }
 
 function parseLocal(wanted: string): Bare<RequirementsEntry> {
-  const [path = ''] = wanted.split(/\s*;/, 1);
-  const match = /^(.*?)(?:\[([^\]]*)\])?$/.exec(path.trim());
-  const extras = (match?.[2] ?? '')
+  const whole = wanted.slice(0, `${wanted};`.indexOf(';')).trim();
+  const bracket = whole.endsWith(']') ? whole.lastIndexOf('[') : -1;
+  const path = bracket < 0 ? whole : whole.slice(0, bracket);
+  const extras = (bracket < 0 ? '' : whole.slice(bracket + 1, -1))
     .split(',')
     .map((extra) => normalName(extra.trim()))
-    .filter((extra) => extra !== '');
-  return { kind: 'local', path: match?.[1] ?? path, editable: false, extras: extras.toSorted() };
+    .filter((extra) => /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(extra));
+  return { kind: 'local', path, editable: false, extras: extras.toSorted() };
 }
 
 /** `git+https://…#egg=name` and plain addresses of archives. Named ones become `name @ address`. */
 function parseUrl(wanted: string, indent: number, hash: string): Bare<RequirementsEntry>[] {
-  const [address = '', marker] = wanted.split(/\s+;\s*/, 2);
+  const end = wanted.search(/\s;/);
+  const address = end < 0 ? wanted : wanted.slice(0, end).trimEnd();
+  const marker = end < 0 ? undefined : formatMarker(parseMarker(wanted.slice(end + 2)));
   const { url, notes } = cleanUrl(address, indent);
   const [place = '', fragment = ''] = url.split('#', 2);
   const parts = fragment.split('&').filter((part) => part !== '');
@@ -196,7 +207,7 @@ function cleanUrl(address: string, indent: number): { url: string; notes: Bare<R
   const scp = /^git\+([^\s/@]+@)([^\s/:]+):(?!\/)(.*)$/i.exec(address);
   let url = scp ? `git+ssh://${scp[1]}${scp[2]}/${scp[3]}` : address;
   if (!scp && !/^(?:https?|git\+(?:https?|ssh|git))$/.test(scheme ?? ''))
-    throw new RequirementError(
+    throw new SyntaxProblem(
       `addresses of the kind ${scheme ?? 'without a scheme'} are not supported`,
       indent,
       'Use an https:// or git+https:// address.',

@@ -34,10 +34,10 @@ export async function readRequirements(tree: PlanTree, file: string, pack: strin
   return reader.result();
 }
 
-/** The same for lines that stand in another file: the pip section of a conda file. */
-export async function readRequirementLines(tree: PlanTree, file: string, lines: string, pack: string): Promise<Requirements> {
+/** The same for lines that stand in another file, in their place: the pip section of a conda file. `text` is the whole file. */
+export async function readRequirementLines(tree: PlanTree, file: string, lines: string, text: string, pack: string): Promise<Requirements> {
   const reader = new Reader(tree, pack);
-  await reader.take(file, lines, 'requirements');
+  await reader.take(file, lines, text, 'requirements');
   return reader.result();
 }
 
@@ -78,11 +78,11 @@ class Reader {
     const text = await this.#tree.text(file);
     if (text === undefined) return this.#note(file, 'ignored', 'it leads out of the repository');
     if (!this.#files.includes(file)) this.#files.push(file);
-    await this.take(file, text, into);
+    await this.take(file, text, text, into);
   }
 
-  async take(file: string, text: string, into: Into): Promise<void> {
-    for (const entry of parseRequirementsFile(file, text)) await this.#enter(file, text, entry, into);
+  async take(file: string, lines: string, text: string, into: Into): Promise<void> {
+    for (const entry of parseRequirementsFile(file, lines, text)) await this.#enter(file, text, entry, into);
   }
 
   async #enter(file: string, text: string, entry: RequirementsEntry, into: Into): Promise<void> {
@@ -111,11 +111,11 @@ class Reader {
   #option(file: string, entry: Extract<RequirementsEntry, { kind: 'option' }>): void {
     if (entry.value === '') return void this.#options.add(entry.name);
     if (entry.name !== '--find-links' || /^[a-z][a-z0-9+.-]*:\/\//i.test(entry.value))
-      return void this.#options.add(`${entry.name} ${entry.value}`);
+      return void this.#options.add(`${entry.name}=${entry.value}`);
     const path = this.#find(file, entry.value);
     if (path === undefined) return this.#note(file, 'ignored', `line ${entry.line}: the repository has no folder ${entry.value}`);
     this.#usesTree = true;
-    this.#options.add(`--find-links ./${path}`);
+    this.#options.add(`--find-links=./${path}`);
   }
 
   #local(file: string, text: string, entry: Extract<RequirementsEntry, { kind: 'local' }>): void {

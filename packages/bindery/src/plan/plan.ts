@@ -29,7 +29,7 @@ export async function makePlan(tree: Tree, options: LaunchOptions, ctx: PlanCont
   const known = ctx.plans?.get(key);
   const plan = known ?? (await compose(tree, choices, ctx.packs));
   ctx.plans?.set(key, plan);
-  const findings = [...plan.findings, ...notApplied(plan, ctx.engine.lacks ?? {})];
+  const findings = findingsOn(plan, ctx.engine.lacks ?? {});
   if (options.strict === true) refuseUnsupported(findings);
   const message = summary(plan);
   ctx.emit({ phase: 'planning', kind: 'done', message, ms: ctx.clock.monotonic() - since, cached: known !== undefined, findings });
@@ -42,6 +42,16 @@ export function planId(plan: BuildPlan): Digest {
   const { requires, prefer } = plan.base.python;
   const { version, epoch, layout, start, env, asOf } = plan;
   return digestOf({ version, epoch, layout, requires, prefer, steps, start, env, asOf, usesTree: plan.reads === 'tree' });
+}
+
+/** What becomes of each file on an engine that leaves some kinds of steps out. */
+export function findingsOn(plan: BuildPlan, lacks: NonNullable<PlanContext['engine']['lacks']>): Finding[] {
+  const left = plan.steps.flatMap((step) => {
+    const why = lacks[step.uses];
+    return why === undefined ? [] : [{ file: step.inputs[0] ?? '', pack: step.uses, effect: 'unsupported' as const, why }];
+  });
+  const files = new Set(left.map((finding) => finding.file));
+  return [...plan.findings.filter((finding) => finding.effect !== 'used' || !files.has(finding.file)), ...left];
 }
 
 interface Choices extends PackOptions {
@@ -81,13 +91,6 @@ function contributes(part: Part): boolean {
   return (
     part.steps.length > 0 || part.python !== undefined || part.start !== undefined || part.env !== undefined || part.joint !== undefined
   );
-}
-
-function notApplied(plan: BuildPlan, lacks: NonNullable<PlanContext['engine']['lacks']>): Finding[] {
-  return plan.steps.flatMap((step) => {
-    const why = lacks[step.uses];
-    return why === undefined ? [] : [{ file: step.inputs[0] ?? '', pack: step.uses, effect: 'unsupported' as const, why }];
-  });
 }
 
 function refuseUnsupported(findings: readonly Finding[]): void {

@@ -1,0 +1,5 @@
+"""A wave in text."""
+
+
+def wave(periods: int) -> str:
+    return "∿" * periods
