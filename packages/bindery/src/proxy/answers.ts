@@ -1,4 +1,4 @@
-import { STATUS_CODES, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ERRORS, type ErrorCode } from '@bindery/wire/errors.ts';
 
@@ -65,6 +65,12 @@ export function send(res: ServerResponse, answer: Answer): void {
   if (answer.status !== 204) headers.push('Content-Length', String(length));
   res.writeHead(answer.status, headers);
   res.end(answer.body);
+}
+
+/** Cuts the connection when the rest of a request's body has not come after so many milliseconds. */
+export function cutAfter(req: IncomingMessage, ms: number): void {
+  const timer = setTimeout(() => req.socket.destroy(), ms).unref();
+  req.on('end', () => clearTimeout(timer)).on('close', () => clearTimeout(timer));
 }
 
 /** Sends an answer on a connection that asked for an upgrade, and closes it. */

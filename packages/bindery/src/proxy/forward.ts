@@ -6,8 +6,10 @@ import { requestHeaders, responseHeaders, type HeaderOrder } from './headers.ts'
 
 export interface ForwardOrder extends HeaderOrder {
   readonly path: string;
+  /** Told when the session's side fails. */
+  readonly onFault: (error: Error) => void;
   /** Told once, when the exchange is over. */
-  readonly onEnd: (exchange: Exchange) => void;
+  readonly onEnd: () => void;
 }
 
 /** One request on its way to a session and its answer on the way back, chunk by chunk, with back-pressure both ways. */
@@ -88,7 +90,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error & { code?: string }): void {
-    this.#problem ??= upstreamProblem(error);
+    if (!this.#problem) {
+      this.#problem = upstreamProblem(error);
+      this.#order.onFault(error);
+    }
     this.#answer();
   }
 
@@ -115,7 +120,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#done = true;
     if (!this.res.writableFinished && this.#controller && !this.#controller.aborted)
       this.#controller.abort(new Error('The client has gone.'));
-    this.#order.onEnd(this);
+    this.#order.onEnd();
   }
 }
 

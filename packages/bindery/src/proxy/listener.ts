@@ -1,8 +1,8 @@
-import { createServer, STATUS_CODES, type RequestListener, type Server } from 'node:http';
+import { createServer, STATUS_CODES, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Door } from './hosts.ts';
 import type { Proxy } from './proxy.ts';
-import { problemAnswer, sendRaw } from './answers.ts';
+import { cutAfter, problemAnswer, sendRaw } from './answers.ts';
 
 /** Limits of a listener (rules L1–L4). Durations in milliseconds. */
 export interface ListenerLimits {
@@ -10,11 +10,13 @@ export interface ListenerLimits {
   readonly headersMs: number;
   /** How long a connection may stay without a request. */
   readonly idleMs: number;
+  /** The longest a body may take that is not for a session. */
+  readonly ownBodyMs: number;
   /** Connections at once. */
   readonly sockets: number;
 }
 
-export const LIMITS: ListenerLimits = { headersMs: 20_000, idleMs: 30_000, sockets: 16_384 };
+export const LIMITS: ListenerLimits = { headersMs: 20_000, idleMs: 30_000, ownBodyMs: 60_000, sockets: 16_384 };
 const MOST_HEADER_BYTES = 64 * 1024;
 
 /**
@@ -40,25 +42,27 @@ export function createListener(
     shouldUpgradeCallback: (req) => req.method === 'GET' && /^websocket$/i.test(req.headers.upgrade ?? ''),
   });
   server.maxConnections = limits.sockets;
-  const onRequest: RequestListener = (req, res) => {
-    if (proxy.handle(req, res, door)) return;
-    if (next) next(req, res);
-    else proxy.nothing(req, res);
+  const other: RequestListener = (req, res) => {
+    if (!next) return proxy.nothing(req, res);
+    if (!req.complete) cutAfter(req, limits.ownBodyMs);
+    next(req, res);
   };
-  server.on('request', onRequest);
-  // Asked before it sends a body: only those who may send one are told to go on (rule A1).
+  server.on('request', (req, res) => {
+    if (!proxy.handle(req, res, door)) other(req, res);
+  });
+  // Asked before a body is sent: only those who may send one are told to go on (rule A1).
   server.on('checkContinue', (req, res) => {
     if (proxy.handle(req, res, door)) return;
     res.writeContinue();
-    if (next) next(req, res);
-    else proxy.nothing(req, res);
+    other(req, res);
   });
   server.on('upgrade', (req, socket: Socket, head) => {
     if (!proxy.upgrade(req, socket, head, door)) refuse(socket, 404);
   });
   server.on('connect', (_, socket: Socket) => refuse(socket, 405));
-  server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
-    if (socket.destroyed || !socket.writable || socket.bytesWritten > 0) socket.destroy();
+  server.on('clientError', (error: Error & { code?: string }, socket: Socket & { _httpMessage?: ServerResponse }) => {
+    // In the middle of an answer another one would be read as its body.
+    if (!socket.writable || socket._httpMessage?.headersSent || error.code === 'ECONNRESET') socket.destroy();
     else refuse(socket, statusOf(error.code));
   });
   return server;

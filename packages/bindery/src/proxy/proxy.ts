@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { Access, type Decision, type Explanation, type Form } from './access.ts';
 import { Activity, type ActivityView } from './activity.ts';
-import { problemAnswer, send, sendRaw, wantsPage, type Answer } from './answers.ts';
+import { cutAfter, problemAnswer, send, sendRaw, wantsPage, type Answer } from './answers.ts';
 import { Exchange } from './forward.ts';
 import { Hosts, type Door, type HostNames } from './hosts.ts';
 import { askKernels } from './kernels.ts';
@@ -37,6 +37,8 @@ export interface ProxyOptions {
 }
 
 const UPGRADE_MS = 30_000;
+/** How long a client may go on sending a body that nobody reads any more (rule L4). */
+const LINGER_MS = 10_000;
 /** Requests and open WebSockets of one session at once. */
 const MOST_AT_ONCE = 1024;
 
@@ -81,9 +83,10 @@ export class Proxy {
 
   /** Removes every route of a session, its keys, and cuts what is still under way. */
   removeRoute(id: string): void {
-    for (const { target } of this.#table.remove(id)) this.#pools.release(target);
+    const routes = this.#table.remove(id);
     for (const end of this.#open.get(id) ?? []) end();
     this.#open.delete(id);
+    for (const { target } of routes) this.#pools.release(target);
     this.#keys.forget(id);
     this.#activity.remove(id);
   }
@@ -173,8 +176,8 @@ export class Proxy {
     this.#closing = true;
     const until = this.#options.clock.monotonic() + graceMs;
     while (this.#watch.size > 0 && this.#options.clock.monotonic() < until) await new Promise((resolve) => setTimeout(resolve, 20));
-    for (const ends of this.#open.values()) for (const end of ends) end();
     this.#watch.close();
+    for (const ends of this.#open.values()) for (const end of ends) end();
     await this.#pools.close();
   }
 
@@ -190,13 +193,16 @@ export class Proxy {
       );
     this.#activity.request(route.id, req.method ?? '', tail, req.headers['sec-fetch-mode'] === 'navigate');
     if (req.headers.expect !== undefined) res.writeContinue();
-    const end = (): void => void res.destroy();
-    open.add(end);
-    const onEnd = (exchange: Exchange): void => {
+    const onFault = (error: Error): void =>
+      this.#options.log.debug({ sessionId: route.id, err: error }, 'A session did not answer a request.');
+    const onEnd = (): void => {
       open.delete(end);
       this.#watch.delete(exchange);
+      letGo(req);
     };
-    const exchange = new Exchange(req, res, { route, form, path, scheme: this.#hosts.scheme, onEnd });
+    const exchange: Exchange = new Exchange(req, res, { route, form, path, scheme: this.#hosts.scheme, onFault, onEnd });
+    const end = (): void => exchange.fail({ code: 'session_ended', message: 'The session ended during the request.' });
+    open.add(end);
     this.#watch.add(exchange);
     exchange.start(pool);
   }
@@ -231,16 +237,14 @@ export class Proxy {
 
   #refuse(req: IncomingMessage, res: ServerResponse, answer: Answer): void {
     send(res, answer);
-    if (!req.complete) lingering(req);
+    letGo(req);
   }
 }
 
-/** How long a client that was refused may go on sending its body before the connection is cut. */
-const LINGER_MS = 5000;
-
-function lingering(req: IncomingMessage): void {
-  const timer = setTimeout(() => req.socket.destroy(), LINGER_MS).unref();
-  req.on('close', () => clearTimeout(timer));
+/** Throws away what is left of a body, for a while. */
+function letGo(req: IncomingMessage): void {
+  if (req.complete || req.destroyed) return;
+  cutAfter(req, LINGER_MS);
   req.resume();
 }
 

@@ -26,15 +26,18 @@ const KEEP_ALIVE_MS = 60_000;
 /** A refusal whose length is not said ends after so long a silence. */
 const REFUSAL_MS = 2000;
 
-/** Hands an upgrade to the session and joins the two connections byte by byte, without taking frames apart (rules W1–W6). Returns a way to end it. */
+/** Hands an upgrade to the session and joins the two connections byte by byte, without taking frames apart (rules W1-W6). Returns a way to end it. */
 export function splice(req: IncomingMessage, client: Socket, head: Buffer, order: SpliceOrder): () => void {
   const { target } = order.route;
   const session = connect('socketPath' in target ? { path: target.socketPath } : { host: target.host, port: target.port });
-  const negotiation = new Negotiation(client, session, order);
-  const request = upgradeHead(req, order);
-  session.once('connect', () => session.write(request, 'latin1'));
+  session.write(upgradeHead(req, order), 'latin1');
   if (head.length > 0) client.unshift(head);
-  negotiation.begin();
+  new Negotiation(client, session, order).begin();
+  return ender(client, session);
+}
+
+/** Made apart, so that an open connection keeps nothing of its request alive. */
+function ender(client: Socket, session: Socket): () => void {
   return () => {
     client.destroy();
     session.destroy();
@@ -166,8 +169,14 @@ function join(client: Socket, session: Socket, taps: Taps, onClose: () => void):
 }
 
 function flow(from: Socket, to: Socket, tap: Tap | undefined): void {
+  let watching = tap;
   from.on('data', (chunk: Buffer) => {
-    tap?.see(chunk);
+    try {
+      watching?.see(chunk);
+    } catch {
+      // Whatever a stream holds, it passes; it is no longer read.
+      watching = undefined;
+    }
     if (!to.write(chunk)) from.pause();
   });
   to.on('drain', () => from.resume());
