@@ -5,6 +5,7 @@ import type { Memo } from '../base/memo.ts';
 import type { Flight } from '../base/flight.ts';
 import type { Engine } from './engine.ts';
 import type { Pack } from './pack.ts';
+import type { Locks } from './locks.ts';
 import type { BuildPlan } from './plan.ts';
 import type { Provider } from './provider.ts';
 import type { Source, Tree } from './source.ts';
@@ -40,6 +41,8 @@ export interface Shared {
   /** Links being resolved now or a moment ago, and sources being fetched: shared by all launches (I1). */
   readonly sources: Flight<Source>;
   readonly trees: Flight<Tree, Progress>;
+  /** Locks made before or being made. */
+  readonly locks: Locks;
   /** Work that must not overlap, such as two fetches into one repository. */
   readonly turns: Turns;
   /** As whom git and uv run. */

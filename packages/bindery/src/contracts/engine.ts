@@ -1,6 +1,6 @@
 import type { Digest, Instant, SessionId } from '@bindery/wire/ids.ts';
 import type { EndReason, SessionState } from '@bindery/wire/api.ts';
-import type { BuildPlan, Lock, Step } from './plan.ts';
+import type { BuildPlan, Lock, Step, UnkeyedLock } from './plan.ts';
 import type { Source, Tree } from './source.ts';
 
 /** Where a stage says what it does; lines reach the launch's event log. */
@@ -31,7 +31,7 @@ export interface BuildOrder {
 /** Makes environments. Every method is idempotent and keyed by content (I1). */
 export interface Builder {
   find(id: Digest): Promise<Environment | undefined>;
-  lock(plan: BuildPlan, tree: Tree, log: StageLog, signal: AbortSignal): Promise<Lock>;
+  lock(plan: BuildPlan, tree: Tree, log: StageLog, signal: AbortSignal): Promise<UnkeyedLock>;
   build(order: BuildOrder, log: StageLog, signal: AbortSignal): Promise<Environment>;
   list(): AsyncIterable<Environment>;
   remove(id: Digest): Promise<void>;

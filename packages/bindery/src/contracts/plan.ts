@@ -97,7 +97,7 @@ export interface Interpreter {
   readonly from: 'machine' | 'managed';
 }
 
-/** What a plan resolved to. `id` covers everything in it but `madeAt` and `log`. */
+/** What a plan resolved to. `id` covers what is installed (interpreter, layout, packages), not how it came about: different plans may share it. */
 export interface Lock {
   readonly version: 1;
   readonly id: Digest;
@@ -116,3 +116,6 @@ export interface Lock {
   /** True when the repository pins everything or `asOf` is given: then it is kept for ever. */
   readonly fixed: boolean;
 }
+
+/** A lock as a builder makes it; the stage that keeps locks says for which plan. */
+export type UnkeyedLock = Omit<Lock, 'planId'>;

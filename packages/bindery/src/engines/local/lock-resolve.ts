@@ -67,7 +67,7 @@ export class Scratch implements AsyncDisposable {
   }
 
   static async make(config: Config, worker: Worker): Promise<Scratch> {
-    const folder = join(config.folders.cache, 'locks', `.scratch-${randomUUID()}`);
+    const folder = join(config.folders.cache, 'scratch', randomUUID());
     await mkdir(folder, { recursive: true });
     await worker.give(folder);
     return new Scratch(folder);

@@ -1,7 +1,7 @@
 import { digestOf } from '../../base/canonical.ts';
 import { instant, type Clock } from '../../base/clock.ts';
 import type { StageLog } from '../../contracts/engine.ts';
-import type { BuildPlan, Interpreter, Lock, LockedPackage } from '../../contracts/plan.ts';
+import type { BuildPlan, Interpreter, Lock, LockedPackage, UnkeyedLock } from '../../contracts/plan.ts';
 import type { Tree } from '../../contracts/source.ts';
 import type { Interpreters } from './interpreters.ts';
 import { jointReason } from './layout.ts';
@@ -13,9 +13,6 @@ export interface LockDeps extends Omit<ResolveDeps, 'log' | 'signal'> {
   readonly interpreters: Interpreters;
   readonly clock: Clock;
 }
-
-/** What a lock says beside the plan it was made for; the stage that keeps locks adds `planId`. */
-export type UnkeyedLock = Omit<Lock, 'planId'>;
 
 /**
  * Resolves a plan to exact packages: newest fitting interpreter first, wheels of the index only, outside the sandbox;
