@@ -5,9 +5,8 @@ const YEAR_MS = 365 * 86_400_000;
 
 /** The error for people when no interpreter did: the reason of the one that was wanted, and what may help. */
 export function explain(unfit: readonly Unfit[], { tree, asOf, now }: Pick<Search, 'tree' | 'asOf' | 'now'>): BinderyError {
-  const clearest = unfit.find(({ failure }) => failure.kind === 'unsatisfiable') ?? unfit[0];
-  const built = unfit.findLast(({ failure }) => failure.kind === 'build');
-  const shown = clearest?.failure.kind === 'unsatisfiable' ? clearest : (built ?? clearest);
+  const contradiction = unfit.find(({ failure }) => failure.kind === 'unsatisfiable' && !/Python version/.test(failure.text));
+  const shown = contradiction ?? unfit.find(({ failure }) => failure.kind === 'build') ?? unfit[0];
   const logTail = unfit.map(({ interpreter, failure }) => `Python ${interpreter.version}: ${failure.text}`).join('\n');
   const committed = tree.committedAt.slice(0, 10);
   const old = asOf === undefined && now - Date.parse(tree.committedAt) > YEAR_MS;

@@ -70,10 +70,11 @@ export async function search(search: Search, deps: ResolveDeps): Promise<Found> 
   }
 }
 
-/** The same contradiction twice, and nothing in it about Python: other interpreters will not mend it. */
+/** The same contradiction twice, and nothing in it about Python, or sources that nowhere build: other interpreters will not mend it. */
 function isHopeless(unfit: readonly Unfit[]): boolean {
   const [last, before] = [unfit.at(-1)?.failure, unfit.at(-2)?.failure];
-  return last?.kind === 'unsatisfiable' && last.text === before?.text && !/python/i.test(last.text);
+  const same = last?.kind === 'unsatisfiable' && last.text === before?.text && !/python/i.test(last.text);
+  return same || unfit.filter(({ failure }) => failure.kind === 'build').length >= MOST_BUILDING;
 }
 
 type Attempt = (interpreter: Interpreter, builds: Builds) => Promise<Answer>;
