@@ -1,0 +1,62 @@
+"""Runs one step of a build: mounts the environment's overlay, takes the limits, starts the sandbox, watches its disk.
+
+Run as `python -I -S enclose.py ORDER`, ORDER being a JSON file: {"argv", "overlay" or null, "seccomp" or null, "join": [files],
+"groups": [folders], "rlimits": {}, "watch": {"folders", "disk", "memory", "processes"}}. Ends with the step's exit code; 122 and a line on
+stderr when a limit was broken.
+"""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from mounts import private_mounts, unmount, write  # noqa: E402
+from usage import Usage, remove_group  # noqa: E402
+
+BROKEN = 122
+
+
+def main():
+    with open(sys.argv[1], "rb") as file:
+        order = json.load(file)
+    if order["overlay"]:
+        private_mounts(order["overlay"])
+    fds = {"seccomp": os.open(order["seccomp"], os.O_RDONLY)} if order["seccomp"] else {}
+    argv = [word.format(**fds) if word.startswith("{") and word.endswith("}") else word for word in order["argv"]]
+
+    def enter():
+        for path in order["join"]:
+            write(path, str(os.getpid()))
+        for name, value in order["rlimits"].items():
+            resource.setrlimit(getattr(resource, name), (value, value))
+
+    child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, pass_fds=list(fds.values()), preexec_fn=enter, env={"PATH": "/usr/bin:/bin"})
+    signal.signal(signal.SIGTERM, lambda *_: child.kill())
+    code = watch(child, Usage(order["watch"], child.pid))
+    if order["overlay"]:
+        unmount(order["overlay"])
+    for path in order["groups"]:
+        remove_group(path)
+    sys.exit(code)
+
+
+def watch(child, used):
+    while True:
+        try:
+            code = child.wait(1.0)
+            return code if code >= 0 else 128 - code
+        except subprocess.TimeoutExpired:
+            pass
+        broken = used.broken()
+        if broken:
+            print(f"bindery: {broken[1]}", file=sys.stderr, flush=True)
+            child.kill()
+            child.wait()
+            return BROKEN
+
+
+main()

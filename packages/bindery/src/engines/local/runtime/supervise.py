@@ -1,0 +1,293 @@
+"""The supervisor of one session: outside its sandbox, detached from the hub, standard library only.
+
+Run as `python -I -S supervise.py FOLDER [--save-only]`. FOLDER/order.json says everything (written by launcher.ts); nothing is
+decided here that TypeScript can decide beforehand. It tells the hub what happens as JSON lines on stdout, and the world
+as files in FOLDER: process.json (who we are, written before anything is started), ended.json (why it ended, complete by rename).
+It ends the session when asked (SIGTERM), when its lease is older than the order says, and when a limit is broken.
+"""
+
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from mounts import private_mounts, unmount, write  # noqa: E402
+from usage import Usage, out_of_memory, remove_group  # noqa: E402
+
+LOG_BYTES = 1 << 20
+TICK_SECONDS = 1.0
+
+
+def main():
+    os.chdir(sys.argv[1])
+    with open("order.json", "rb") as file:
+        order = json.load(file)
+    write_json("process.json", identity())
+    if len(sys.argv) > 2:
+        finish(order, json.loads(sys.argv[2]))
+        return
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    listening = listen("jupyter.sock")
+    if order["overlay"]:
+        private_mounts(order["overlay"])
+    session = Session(order, listening)
+    reason, message = session.watch()
+    finish(order, {"reason": reason, "message": message, "code": session.code})
+    tell({"event": "ended", "reason": reason})
+
+
+def identity():
+    with open("/proc/self/stat") as file:
+        start = int(file.read().rpartition(")")[2].split()[19])
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        boot = file.read().strip()
+    return {"pid": os.getpid(), "startTime": start, "bootId": boot}
+
+
+def write_json(name, value):
+    with open(name + ".part", "w") as file:
+        json.dump(value, file)
+    os.rename(name + ".part", name)
+
+
+def tell(event):
+    try:
+        os.write(1, json.dumps(event).encode() + b"\n")
+    except OSError:
+        pass  # the hub is gone: the files tell the next one
+
+
+def listen(path):
+    """The session gets a listening socket, never a path: nothing it does can lead the proxy elsewhere."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    old = os.umask(0o177)
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(path)
+    os.umask(old)
+    sock.listen(512)
+    return sock
+
+
+# --- the session ------------------------------------------------------------------------------------------------------
+
+
+class Session:
+    """One sandbox with a Jupyter server in it."""
+
+    def __init__(self, order, listening):
+        self.order = order
+        self.code = None
+        self.asked = None
+        self.started = time.monotonic()
+        self.log_bytes = 0
+        signal.signal(signal.SIGTERM, lambda *_: self.ask("stopped"))
+        self.wake_read, self.wake_write = os.pipe()
+        os.set_blocking(self.wake_write, False)
+        signal.set_wakeup_fd(self.wake_write)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self.log = open("server.log", "ab", buffering=0)
+        order_read, self.order_write = os.pipe()
+        self.ready, ready_write = os.pipe()
+        output_read, output_write = os.pipe()
+        self.output = output_read
+        fds = {"listen": listening.fileno(), "ready": ready_write, "order": order_read, "info": os.open(os.devnull, os.O_WRONLY)}
+        if order["seccomp"]:
+            fds["seccomp"] = os.open(order["seccomp"], os.O_RDONLY)
+        argv = [word.format(**fds) if word.startswith("{") and word.endswith("}") else word for word in order["argv"]]
+        self.child = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=output_write, stderr=output_write, pass_fds=list(fds.values()),
+            preexec_fn=self.enter, env={"PATH": "/usr/bin:/bin"},
+        )
+        for fd in (output_write, *fds.values()):
+            os.close(fd)
+        listening.detach()
+        serve = {**order["serve"], "listen": fds["listen"], "ready": fds["ready"]}
+        try:
+            write_all(self.order_write, json.dumps(serve).encode() + b"\n")
+        except OSError:
+            pass  # it died at once: watch() says so with its log
+        self.used = Usage(order["watch"], self.child.pid)
+        tell({"event": "started", "pid": self.child.pid})
+
+    def enter(self):
+        """In the child, before the sandbox is made: joins its groups and takes its limits."""
+        for path in self.order["join"]:
+            write(path, str(os.getpid()))
+        for name, value in self.order["rlimits"].items():
+            kind = getattr(resource, name)
+            hard = resource.getrlimit(kind)[1]
+            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(kind, (value, value))
+
+    def ask(self, reason, message=None):
+        """Asks the server to end; the first reason given is the one that counts."""
+        if self.asked is None:
+            self.asked = (reason, message, time.monotonic())
+            if self.order_write is not None:
+                os.close(self.order_write)
+                self.order_write = None
+
+    def watch(self):
+        poll = select.poll()
+        for fd in (self.output, self.ready, self.wake_read):
+            poll.register(fd, select.POLLIN | select.POLLHUP)
+        open_fds = {self.output, self.ready, self.wake_read}
+        answered = False
+        next_tick = time.monotonic() + TICK_SECONDS
+        while True:
+            for fd, _ in poll.poll(max(0, (next_tick - time.monotonic()) * 1000)):
+                data = os.read(fd, 65536)
+                if fd == self.output:
+                    self.record(data)
+                if fd == self.ready and data:
+                    answered = True
+                    tell({"event": "ready", "ms": round((time.monotonic() - self.started) * 1000, 1)})
+                if not data:
+                    poll.unregister(fd)
+                    open_fds.discard(fd)
+            if self.child.poll() is not None:
+                break
+            if time.monotonic() >= next_tick:
+                self.tick(answered)
+                next_tick = time.monotonic() + TICK_SECONDS
+        self.drain()
+        self.code = self.child.returncode
+        return self.why(answered)
+
+    def tick(self, answered):
+        order, now = self.order, time.monotonic()
+        if self.asked is not None:
+            if now - self.asked[2] > order["graceSeconds"]:
+                self.child.kill()
+            return
+        lease = file_age("lease")
+        if lease is not None and lease > order["leaseSeconds"]:
+            return self.ask("abandoned", "No hub has asked for this session for a while.")
+        if not answered and now - self.started > order["startSeconds"]:
+            return self.ask("start", f"The server did not answer within {order['startSeconds']:.0f} seconds.")
+        broken = self.used.broken()
+        if broken:
+            self.ask(*broken)
+            self.child.kill()
+
+    def record(self, data):
+        """The server's output: the last one to two MiB are kept."""
+        if self.log_bytes + len(data) > LOG_BYTES:
+            self.log.close()
+            os.replace("server.log", "server.log.1")
+            self.log = open("server.log", "ab", buffering=0)
+            self.log_bytes = 0
+        try:
+            self.log.write(data)
+        except OSError:
+            pass  # a full disk must not end the session
+        self.log_bytes += len(data)
+
+    def drain(self):
+        os.set_blocking(self.output, False)
+        try:
+            while data := os.read(self.output, 65536):
+                self.record(data)
+        except BlockingIOError:
+            pass
+
+    def why(self, answered):
+        if self.asked is not None:
+            return self.asked[0], self.asked[1]
+        if out_of_memory(self.order["oomEvents"]):
+            return "memory", "It used more memory than it is allowed."
+        if not answered:
+            return "start", f"The server ended while starting ({exit_text(self.code)})."
+        return "crash", f"The server ended by itself ({exit_text(self.code)})."
+
+
+def exit_text(code):
+    return f"signal {-code}" if code < 0 else f"signal {code - 128}" if code > 128 else f"exit code {code}"
+
+
+def write_all(fd, data):
+    while data:
+        data = data[os.write(fd, data):]
+
+
+def file_age(path):
+    try:
+        return time.time() - os.stat(path).st_mtime
+    except OSError:
+        return None
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------
+
+
+def finish(order, ended):
+    """Saves what was changed, tells why it ended, and takes away what the session had."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if order.get("save") and not os.path.exists("ended.json"):
+        try:
+            ended["savedBytes"] = save(order)
+        except Exception as error:  # the session's end must be recorded whatever happens to its files
+            ended["saveError"] = str(error)
+    write_json("ended.json", {**ended, "at": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())})
+    for path in order["groups"]:
+        remove_group(path)
+    clean(order)
+
+
+def save(order):
+    """Runs the saving sandbox; its standard output is the archive. Returns bytes, 0 when nothing was changed."""
+    part = order["save"]["to"] + ".part"
+    fds = {"seccomp": os.open(order["seccomp"], os.O_RDONLY)} if order["seccomp"] else {}
+    argv = [word.format(**fds) if word.startswith("{") and word.endswith("}") else word for word in order["save"]["argv"]]
+    os.makedirs(os.path.dirname(part), mode=0o700, exist_ok=True)
+    limit = order["save"]["bytes"]
+
+    def bounded():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    with open(part, "wb") as file:
+        result = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.PIPE, pass_fds=list(fds.values()), preexec_fn=bounded, env={"PATH": "/usr/bin:/bin"}, timeout=120)
+        size = file.seek(0, os.SEEK_END)
+    if result.returncode != 0:
+        os.unlink(part)
+        raise RuntimeError(result.stderr.decode(errors="replace")[-500:])
+    if size == 0:
+        os.unlink(part)
+        return 0
+    os.rename(part, order["save"]["to"])
+    return size
+
+
+def clean(order):
+    if order["overlay"]:
+        unmount(order["overlay"])
+    for path in order["remove"]:
+        shutil.rmtree(path, onerror=open_and_retry)
+
+
+def open_and_retry(function, path, _error):
+    """A session may have closed its own folders; they are ours to remove."""
+    try:
+        os.chmod(os.path.dirname(path), 0o700)
+        if not os.path.islink(path):
+            os.chmod(path, 0o700)
+        if function is os.rmdir or not os.path.isdir(path) or os.path.islink(path):
+            function(path)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+    except OSError:
+        pass
+
+
+if __name__ == "__main__":
+    main()
