@@ -23,7 +23,8 @@ export interface Sandbox {
   readonly write: readonly (readonly [string, string])[];
   /** [target, path inside] */
   readonly links: readonly (readonly [string, string])[];
-  readonly env: Readonly<Record<string, string>>;
+  /** `inherit` for what may hold a secret (an index's credentials): it must not stand in a command line. */
+  readonly env: Readonly<Record<string, string>> | 'inherit';
   readonly cwd: string;
   /** Folder with passwd, group and hosts, made by `writeIdentity`. */
   readonly identity: string;
@@ -48,7 +49,7 @@ export function sandboxArgv(box: Sandbox): string[] {
     ...(box.network === 'none' ? ['--unshare-net'] : []),
     '--hostname', 'bindery', '--die-with-parent', '--new-session', '--cap-drop', 'ALL',
     ...(rooted ? ['--cap-add', 'CAP_SETUID', '--cap-add', 'CAP_SETGID', '--cap-add', 'CAP_SETPCAP'] : []),
-    '--clearenv', ...Object.entries(box.env).flatMap(([name, value]) => ['--setenv', name, value]),
+    ...(box.env === 'inherit' ? [] : ['--clearenv', ...Object.entries(box.env).flatMap(([name, value]) => ['--setenv', name, value])]),
     '--ro-bind', '/usr', '/usr', ...['bin', 'sbin', 'lib', 'lib32', 'lib64'].filter((name) => existsSync(`/${name}`)).flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]),
     '--proc', '/proc', '--dev', '/dev', '--perms', '1777', '--size', String(box.shmBytes), '--tmpfs', '/dev/shm',
     '--perms', '1777', '--size', String(box.tmpBytes), '--tmpfs', '/tmp', '--perms', '0755', '--dir', '/var', '--symlink', '/tmp', '/var/tmp', '--perms', '0755', '--dir', '/run',

@@ -41,8 +41,13 @@ def private_mounts(overlay):
     lower = overlay["lower"]
     if uid == 0 and overlay["uid"] is not None:
         lower = [shown_as(path, f"{overlay['mount']}-lower-{index}", overlay["owner"], overlay["uid"]) for index, path in enumerate(lower)]
-    options = f"lowerdir={':'.join(lower)},upperdir={overlay['upper']},workdir={overlay['work']},userxattr"
+    options = f"lowerdir={':'.join(map(escape, lower))},upperdir={escape(overlay['upper'])},workdir={escape(overlay['work'])},userxattr"
     mount("overlay", overlay["mount"], "overlay", MS_NOSUID | MS_NODEV, options)
+
+
+def escape(path):
+    """The overlay's options know backslash, colon and comma as their own."""
+    return path.replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
 
 
 def shown_as(path, target, owner, uid):

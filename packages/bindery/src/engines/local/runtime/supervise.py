@@ -88,9 +88,10 @@ class Session:
         self.order = order
         self.code = None
         self.asked = None
+        self.grace = order["graceSeconds"]
         self.started = time.monotonic()
         self.log_bytes = 0
-        signal.signal(signal.SIGTERM, lambda *_: self.ask("stopped"))
+        signal.signal(signal.SIGTERM, lambda *_: self.told_to_stop())
         self.wake_read, self.wake_write = os.pipe()
         os.set_blocking(self.wake_write, False)
         signal.set_wakeup_fd(self.wake_write)
@@ -100,7 +101,7 @@ class Session:
         self.ready, ready_write = os.pipe()
         output_read, output_write = os.pipe()
         self.output = output_read
-        fds = {"listen": listening.fileno(), "ready": ready_write, "order": order_read, "info": os.open(os.devnull, os.O_WRONLY)}
+        fds = {"listen": listening.fileno(), "ready": ready_write, "order": order_read}
         if order["seccomp"]:
             fds["seccomp"] = os.open(order["seccomp"], os.O_RDONLY)
         argv = [word.format(**fds) if word.startswith("{") and word.endswith("}") else word for word in order["argv"]]
@@ -128,6 +129,16 @@ class Session:
             hard = resource.getrlimit(kind)[1]
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(kind, (value, value))
+
+    def told_to_stop(self):
+        """The hub says why in stop.json; anybody else's signal is a plain stop."""
+        try:
+            with open("stop.json") as file:
+                stop = json.load(file)
+        except (OSError, ValueError):
+            stop = {"reason": "stopped"}
+        self.grace = stop.get("graceSeconds", self.grace)
+        self.ask(stop["reason"], stop.get("message"))
 
     def ask(self, reason, message=None):
         """Asks the server to end; the first reason given is the one that counts."""
@@ -167,7 +178,7 @@ class Session:
     def tick(self, answered):
         order, now = self.order, time.monotonic()
         if self.asked is not None:
-            if now - self.asked[2] > order["graceSeconds"]:
+            if now - self.asked[2] > self.grace:
                 self.child.kill()
             return
         lease = file_age("lease")

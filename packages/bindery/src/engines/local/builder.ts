@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { Digest, Instant } from '@bindery/wire/ids.ts';
+import { instant, type Clock } from '../../base/clock.ts';
+import type { Builder, BuildOrder, Environment, StageLog } from '../../contracts/engine.ts';
+import type { LockedPackage } from '../../contracts/plan.ts';
+import type { Uv } from '../../clients/uv.ts';
+import { INSIDE } from './sandbox.ts';
+import { bytecodeKeys, makePrefix, ownBytes } from './prefix.ts';
+import { removeAll, runRepositorySteps, strangersSteps } from './repository-steps.ts';
+import type { Egress } from './egress/egress.ts';
+import type { Place } from './place.ts';
+
+const Record = z.object({ id: Digest, bytes: z.number(), builtAt: Instant, layers: z.number().int().min(1).max(2), leftovers: z.boolean() });
+
+export interface LocalBuilderParts {
+  readonly place: Place;
+  readonly clock: Clock;
+  readonly uv: () => Promise<Uv>;
+  readonly egress: () => Promise<Egress | undefined>;
+  readonly lock: Builder['lock'];
+  /** Environments that sessions use: never removed. */
+  readonly inUse: () => Promise<ReadonlySet<string>>;
+}
+
+/** Environments as folders: `<id>/prefix`, for content-dependent ones also `layer` and `leftovers`, and `environment.json`, written last. */
+export class LocalBuilder implements Builder {
+  readonly #parts: LocalBuilderParts;
+  readonly #known = new Map<string, Environment>();
+  readonly lock: Builder['lock'];
+
+  constructor(parts: LocalBuilderParts) {
+    this.#parts = parts;
+    this.lock = parts.lock;
+  }
+
+  async find(id: Digest): Promise<Environment | undefined> {
+    const known = this.#known.get(id);
+    const folder = this.#folder(id);
+    const now = this.#parts.clock.now() / 1000;
+    if (known) {
+      // Its time of use, for the clean-up; gone means that somebody removed it.
+      return utimes(folder, now, now).then(() => known, () => this.#forget(id));
+    }
+    const environment = await this.#read(id);
+    if (environment) {
+      this.#known.set(id, environment);
+      await utimes(folder, now, now);
+    }
+    return environment;
+  }
+
+  async build(order: BuildOrder, log: StageLog, signal: AbortSignal): Promise<Environment> {
+    const { place, clock } = this.#parts;
+    const folder = join(place.folders.environments, `${order.id}.part-${randomBytes(4).toString('hex')}`);
+    await mkdir(folder, { recursive: true, mode: 0o755 });
+    await place.worker.give(folder);
+    try {
+      const uv = await this.#parts.uv();
+      const wheels = order.lock.packages.filter((entry) => entry.from === 'wheel');
+      log.info(`Installing ${wheels.length} packages for Python ${order.lock.python.version}`);
+      await makePrefix(place, uv, { folder, mountedAt: INSIDE.environment, python: order.lock.python, requirements: requirementLines(wheels), bytecodeKeys: bytecodeKeys(wheels, order.lock.python, INSIDE.environment), signal }, log);
+      const more = strangersSteps(order).length > 0;
+      if (more) await runRepositorySteps(place, uv, await this.#parts.egress(), folder, order, log, signal);
+      const record = { id: order.id, bytes: await ownBytes(folder), builtAt: instant(clock), layers: more ? 2 : 1, leftovers: more };
+      await writeFile(join(folder, 'environment.json'), JSON.stringify(record));
+      await rename(folder, this.#folder(order.id)).catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+        await removeAll(folder); // another hub was first: the same bytes
+      });
+    } catch (error) {
+      await removeAll(folder);
+      throw error;
+    }
+    return (await this.find(order.id))!;
+  }
+
+  async *list(): AsyncIterable<Environment> {
+    for (const name of await readdir(this.#parts.place.folders.environments)) {
+      if (!/^[0-9a-f]{64}$/.test(name)) continue;
+      const environment = await this.#read(name);
+      if (environment) yield environment;
+    }
+  }
+
+  async remove(id: Digest): Promise<void> {
+    if ((await this.#parts.inUse()).has(id)) return;
+    this.#forget(id);
+    const gone = `${this.#folder(id)}.gone-${randomBytes(4).toString('hex')}`;
+    await rename(this.#folder(id), gone).catch(() => {});
+    await removeAll(gone);
+  }
+
+  /** Half-built environments of hubs that died (I3). Call while no build runs. */
+  async discardUnfinished(): Promise<void> {
+    const { environments } = this.#parts.place.folders;
+    for (const name of await readdir(environments)) if (name.includes('.part-') || name.includes('.gone-')) await removeAll(join(environments, name));
+    await rm(join(environments, 'lock'), { force: true });
+  }
+
+  #folder(id: string): string {
+    return join(this.#parts.place.folders.environments, id);
+  }
+
+  #forget(id: string): undefined {
+    this.#known.delete(id);
+    return undefined;
+  }
+
+  async #read(id: string): Promise<Environment | undefined> {
+    const folder = this.#folder(id);
+    const text = await readFile(join(folder, 'environment.json'), 'utf8').catch(() => undefined);
+    if (text === undefined) return undefined;
+    const record = Record.parse(JSON.parse(text));
+    return { id, engine: 'local', location: folder, bytes: record.bytes, builtAt: record.builtAt };
+  }
+}
+
+/** Requirement lines with hashes. */
+export function requirementLines(packages: readonly LockedPackage[]): string {
+  return packages.map((entry) => `${[entry.requirement, ...entry.hashes.map((hash) => `    --hash=${hash}`)].join(' \\\n')}\n`).join('');
+}

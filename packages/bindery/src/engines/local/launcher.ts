@@ -1,0 +1,206 @@
+import { randomBytes } from 'node:crypto';
+import { createInterface } from 'node:readline';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import type { EndReason } from '@bindery/wire/api.ts';
+import { BinderyError } from '@bindery/wire/errors.ts';
+import { instant, type Clock } from '../../base/clock.ts';
+import { run, start } from '../../base/run.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Launcher, Session, SessionOrder, StageLog, Stats } from '../../contracts/engine.ts';
+import type { Egress } from './egress/egress.ts';
+import { createGroup } from './limits/group.ts';
+import { freshUid, RUNTIME, type Place } from './place.ts';
+import type { ServerRuntime } from './server-runtime.ts';
+import { fileBytes, SessionFolder, sessionIds, type SessionRecord } from './session-folder.ts';
+import { supervisorOrder } from './session-order.ts';
+
+export interface LocalLauncherParts {
+  readonly place: Place;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly runtime: () => Promise<ServerRuntime>;
+  readonly egress: () => Promise<Egress | undefined>;
+  /** Called once for each session that ended. */
+  readonly ended: (session: Session) => void;
+}
+
+const LOOK_EVERY_MS = 1000;
+
+/** Sessions as folders and processes: `sessions/<id>/`, each under a detached supervisor (runtime/supervise.py). */
+export class LocalLauncher implements Launcher {
+  readonly #parts: LocalLauncherParts;
+  /** Sessions that we started or adopted and that have not ended. */
+  readonly #running = new Map<string, SessionRecord>();
+  readonly #watch: NodeJS.Timeout;
+  readonly #own = new Set<string>();
+
+  constructor(parts: LocalLauncherParts) {
+    this.#parts = parts;
+    this.#watch = setInterval(() => void this.#look(), LOOK_EVERY_MS);
+    this.#watch.unref();
+  }
+
+  async start(order: SessionOrder, log: StageLog, signal: AbortSignal): Promise<Session> {
+    const { place, clock } = this.#parts;
+    const folder = new SessionFolder(place.folders.sessions, order.id);
+    await mkdir(folder.path, { recursive: true, mode: 0o700 });
+    const [runtime, egress] = await Promise.all([this.#parts.runtime(), this.#parts.egress()]);
+    const uid = freshUid(place);
+    const { session: limits } = place.config;
+    const group = await createGroup(`session-${order.id}`, { memoryBytes: limits.memory, processes: limits.processes, diskBytes: limits.disk, cpus: limits.cpus });
+    const token = randomBytes(24).toString('base64url');
+    const record: SessionRecord = {
+      id: order.id, environment: order.environment.id, source: { ...order.source }, token, basePath: `/s/${order.id}/`, startedAt: instant(clock), isolated: place.isolated,
+      ...(group?.memoryUsage ? { memoryFile: group.memoryUsage } : {}), ...(group?.processCount ? { processesFile: group.processCount } : {}),
+    };
+    const [supervisor] = await Promise.all([
+      supervisorOrder(folder, order, { place, runtime, egress, group, uid, token }),
+      folder.writeRecord(record),
+      folder.renewLease(),
+    ]);
+    await writeFile(folder.file('order.json'), JSON.stringify(supervisor), { mode: 0o600 });
+    const child = start([place.python, '-I', '-S', '-B', join(RUNTIME, 'supervise.py'), folder.path], { env: { PATH: '/usr/bin:/bin' }, stdio: ['ignore', 'pipe', 'pipe'], outlive: true });
+    this.#running.set(order.id, record);
+    this.#own.add(order.id);
+    const stderr = keepTail(child);
+    child.once('exit', () => void this.#gone(order.id, stderr()));
+    await this.#ready(child, folder, log, signal);
+    return (await folder.session())!;
+  }
+
+  async *list(): AsyncIterable<Session> {
+    const { sessions } = this.#parts.place.folders;
+    for (const id of await sessionIds(sessions)) {
+      const folder = new SessionFolder(sessions, id);
+      const record = await folder.record().catch(() => undefined);
+      if (!record) {
+        if (!this.#running.has(id)) await rm(folder.path, { recursive: true, force: true }); // made, never started
+        continue;
+      }
+      if (!(await folder.ended()) && !this.#own.has(id)) {
+        if (await folder.supervisor()) this.#running.set(id, record);
+        else await this.#finish(folder, 'crash', 'The session ended without a word: its supervisor was killed.');
+      }
+      const session = await folder.session();
+      if (session) yield session;
+    }
+  }
+
+  async stop(id: string, reason: EndReason, graceMs: number): Promise<void> {
+    const folder = new SessionFolder(this.#parts.place.folders.sessions, id);
+    if (await folder.ended()) return;
+    const pid = await folder.supervisor();
+    if (pid !== undefined) {
+      await writeFile(folder.file('stop.json'), JSON.stringify({ reason, graceSeconds: graceMs / 1000 }));
+      signalProcess(pid, 'SIGTERM');
+      const deadline = this.#parts.clock.monotonic() + graceMs + 130_000; // saving may take two minutes
+      while ((await folder.supervisor()) !== undefined && this.#parts.clock.monotonic() < deadline) await new Promise((done) => setTimeout(done, 20));
+      if ((await folder.supervisor()) !== undefined) signalProcess(pid, 'SIGKILL');
+    }
+    if (!(await folder.ended())) await this.#finish(folder, reason, undefined);
+    await this.#gone(id, '');
+  }
+
+  async *logs(id: string): AsyncIterable<string> {
+    yield await new SessionFolder(this.#parts.place.folders.sessions, id).log(2 << 20);
+  }
+
+  async stats(id: string): Promise<Stats> {
+    const record = this.#running.get(id);
+    const number = async (path: string | undefined): Promise<number> => (path ? Number.parseInt(await readFile(path, 'utf8').catch(() => '0'), 10) : 0);
+    return { memoryBytes: await number(record?.memoryFile), cpuSeconds: 0, processes: await number(record?.processesFile), diskBytes: 0 };
+  }
+
+  /** Tells every supervisor that a hub still asks for its session. */
+  async renew(): Promise<void> {
+    await Promise.all([...this.#running.keys()].map((id) => new SessionFolder(this.#parts.place.folders.sessions, id).renewLease()));
+  }
+
+  /** Environments of running sessions. */
+  environments(): ReadonlySet<string> {
+    return new Set([...this.#running.values()].map((record) => record.environment));
+  }
+
+  async saved(id: string): Promise<{ path: string; bytes: number } | undefined> {
+    const path = join(this.#parts.place.folders.saved, `${id}.tar.gz`);
+    const bytes = await fileBytes(path);
+    return bytes > 0 ? { path, bytes } : undefined;
+  }
+
+  close(): void {
+    clearInterval(this.#watch);
+  }
+
+  /** Waits for the supervisor's word that the server answers; never polls. */
+  #ready(child: ChildProcess, folder: SessionFolder, log: StageLog, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = (): void => signalProcess(child.pid!, 'SIGTERM');
+      signal.addEventListener('abort', cancel, { once: true });
+      createInterface({ input: child.stdout! }).on('line', (line) => {
+        const event = JSON.parse(line) as { event: string; ms?: number };
+        if (event.event === 'ready') {
+          log.info(`The notebook server answers after ${event.ms} ms`);
+          signal.removeEventListener('abort', cancel);
+          resolve();
+        }
+      });
+      child.once('exit', () => {
+        signal.removeEventListener('abort', cancel);
+        this.#startFailure(folder, signal).then(reject, reject);
+      });
+    });
+  }
+
+  async #startFailure(folder: SessionFolder, signal: AbortSignal): Promise<Error> {
+    if (signal.aborted) return signal.reason as Error;
+    const [ended, tail] = await Promise.all([folder.ended(), folder.log(8000)]);
+    const timeout = ended?.reason === 'start' && /did not answer/.test(ended.message ?? '');
+    return new BinderyError(timeout ? 'start_timeout' : 'start_failed', ended?.message ?? 'The session could not be started.', { logTail: tail });
+  }
+
+  /** Looks after sessions whose supervisor is not our child: adopted ones. */
+  async #look(): Promise<void> {
+    for (const id of this.#running.keys()) {
+      if (this.#own.has(id)) continue;
+      const folder = new SessionFolder(this.#parts.place.folders.sessions, id);
+      if ((await folder.supervisor()) === undefined) await this.#gone(id, '');
+    }
+  }
+
+  async #gone(id: string, stderr: string): Promise<void> {
+    if (!this.#running.delete(id)) return;
+    this.#own.delete(id);
+    const folder = new SessionFolder(this.#parts.place.folders.sessions, id);
+    if (stderr) this.#parts.log.error({ session: id, stderr }, 'the supervisor of a session failed');
+    if (!(await folder.ended())) await this.#finish(folder, 'crash', 'The session ended without a word: its supervisor was killed.');
+    const session = await folder.session();
+    if (session) this.#parts.ended(session);
+  }
+
+  /** Does what a supervisor does at the end, for one that could not (I3). */
+  async #finish(folder: SessionFolder, reason: EndReason, message: string | undefined): Promise<void> {
+    const { place } = this.#parts;
+    const ended = JSON.stringify({ reason, message: message ?? null });
+    const result = await run([place.python, '-I', '-S', '-B', join(RUNTIME, 'supervise.py'), folder.path, ended], { env: { PATH: '/usr/bin:/bin' }, timeoutMs: 180_000 });
+    if (result.code !== 0) {
+      this.#parts.log.error({ stderr: result.stderr.slice(-2000) }, 'a session could not be cleaned up');
+      await writeFile(folder.file('ended.json'), JSON.stringify({ reason, message: message ?? null, at: instant(this.#parts.clock) }));
+    }
+  }
+}
+
+function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // it is gone already, which is what was wanted
+  }
+}
+
+function keepTail(child: ChildProcess): () => string {
+  let text = '';
+  child.stderr?.on('data', (chunk: Buffer) => (text = (text + chunk.toString('utf8')).slice(-8000)));
+  return () => text;
+}

@@ -1,0 +1,68 @@
+import { randomInt } from 'node:crypto';
+import { chown, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../../base/config.ts';
+import type { Worker } from '../../base/worker.ts';
+import { identityFiles } from './sandbox.ts';
+import { seccompFilter } from './seccomp.ts';
+
+/** What the engine knows of this machine and where it keeps its things. */
+export interface Place {
+  readonly config: Config;
+  readonly worker: Worker;
+  /** True when sandboxes work here. */
+  readonly isolated: boolean;
+  /** True when an environment can be overlaid; else sessions get a site folder of their own. */
+  readonly overlay: boolean;
+  /** Interpreter for the helpers outside the sandbox (Python 3.8 or newer). */
+  readonly python: string;
+  readonly folders: { readonly environments: string; readonly bytecode: string; readonly uvCache: string; readonly tools: string; readonly sessions: string; readonly saved: string };
+  /** File with the system call filter. */
+  readonly seccomp: string;
+}
+
+/** Folder of the programs that run in and around sandboxes. */
+export const RUNTIME = fileURLToPath(new URL('runtime', import.meta.url));
+
+/** Makes the engine's folders; those that lowered helpers write to are theirs. */
+export async function preparePlace(facts: Pick<Place, 'config' | 'worker' | 'isolated' | 'overlay' | 'python'>): Promise<Place> {
+  const { cache, state } = facts.config.folders;
+  const folders = {
+    environments: join(cache, 'environments'),
+    bytecode: join(cache, 'bytecode'),
+    uvCache: join(cache, 'uv-cache'),
+    tools: join(cache, 'tools'),
+    sessions: join(state, 'sessions'),
+    saved: join(state, 'saved'),
+  };
+  for (const folder of [folders.environments, folders.bytecode, folders.uvCache]) {
+    await mkdir(folder, { recursive: true });
+    await facts.worker.give(folder);
+  }
+  await mkdir(folders.tools, { recursive: true });
+  for (const folder of [folders.sessions, folders.saved]) await mkdir(folder, { recursive: true, mode: 0o700 });
+  const seccomp = join(folders.tools, `seccomp-${process.arch}.bpf`);
+  if (facts.isolated) await writeFile(seccomp, seccompFilter(process.arch));
+  return { ...facts, folders, seccomp };
+}
+
+/** A uid that nothing else runs as, for one build or session of a root hub; undefined for any other hub. */
+export function freshUid(place: Place): number | undefined {
+  return place.worker.uid === undefined ? undefined : place.worker.uid + 1 + randomInt(60_000);
+}
+
+/** A folder that belongs to `uid`, where there is one. */
+export async function ownFolder(path: string, uid: number | undefined, mode = 0o700): Promise<string> {
+  await mkdir(path, { recursive: true, mode });
+  if (uid !== undefined) await chown(path, uid, uid);
+  return path;
+}
+
+/** Writes the small files of /etc for a sandbox's user; returns their folder. */
+export async function writeIdentity(folder: string, uid: number | undefined): Promise<string> {
+  const path = join(folder, 'etc');
+  await mkdir(path, { recursive: true });
+  await Promise.all(Object.entries(identityFiles(uid)).map(([name, text]) => writeFile(join(path, name), text, { mode: 0o644 })));
+  return path;
+}

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BinderyError } from '@bindery/wire/errors.ts';
+import { run, type RunResult } from '../../base/run.ts';
+import type { Worker } from '../../base/worker.ts';
+import type { StageLog } from '../../contracts/engine.ts';
+import type { Interpreter, LockedPackage } from '../../contracts/plan.ts';
+import type { Uv } from '../../clients/uv.ts';
+import { INSIDE, sandboxArgv, type Sandbox } from './sandbox.ts';
+import { ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
+
+/** Installing wheels whose hashes the index vouches for: no code of any package runs here, so the network and the shared store are there. */
+export interface WheelOrder {
+  /** Host folder of the environment that is being made. */
+  readonly folder: string;
+  /** Where its prefix will be mounted: `INSIDE.environment` or `INSIDE.server`. */
+  readonly mountedAt: string;
+  readonly python: Interpreter;
+  /** Requirement lines with hashes, as uv reads them. */
+  readonly requirements: string;
+  /** Extra words for `uv pip install`, such as index options of the repository. */
+  readonly options?: readonly string[];
+  /** Keys of packages in the shared bytecode store. */
+  readonly bytecodeKeys: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+const MINUTE = 60_000;
+
+/** Makes `<folder>/prefix`: a virtual environment with exactly these wheels, its kernel spec, its bytecode. */
+export async function makePrefix(place: Place, uv: Uv, order: WheelOrder, log: StageLog): Promise<void> {
+  const prefix = await ownFolder(join(order.folder, 'prefix'), place.worker.uid, 0o755);
+  const work = await ownFolder(join(order.folder, 'work'), place.worker.uid, 0o755);
+  const identity = await writeIdentity(order.folder, place.worker.uid);
+  await writeFile(join(work, 'requirements.txt'), order.requirements);
+  const inside = (command: string[], network: 'host' | 'none'): Promise<RunResult> => {
+    const box: Sandbox = {
+      uid: place.worker.uid, network, identity, cwd: '/tmp', env: 'inherit', seccomp: false, shmBytes: 64 << 20, tmpBytes: 4 * 2 ** 30,
+      read: [[order.python.prefix, order.python.prefix], [uv.path, '/opt/bindery/uv'], [RUNTIME, INSIDE.runtime], [work, '/run/bindery/work'], ...uv.index.files.filter((path) => existsSync(path)).map((path) => [path, path] as const)],
+      // One mount for store and environment: hard links do not cross mounts.
+      write: [[place.config.folders.cache, place.config.folders.cache]],
+      links: [[prefix, order.mountedAt]],
+      command,
+    };
+    const argv = sandboxArgv(box) as [string, ...string[]];
+    return run(argv, { env: network === 'host' ? uv.environment(place.folders.uvCache) : { PATH: '/usr/bin:/bin', UV_CACHE_DIR: place.folders.uvCache, UV_NO_CONFIG: '1', HOME: '/tmp', LANG: 'C.UTF-8' }, timeoutMs: 30 * MINUTE, signal: order.signal, onLine: (line) => log.line(uv.index.redact(line)) });
+  };
+  const must = async (what: string, command: string[], network: 'host' | 'none' = 'none'): Promise<void> => {
+    const result = await inside(command, network);
+    if (result.code === 0) return;
+    const tail = uv.index.redact(`${result.stdout}${result.stderr}`).trimEnd().slice(-4000);
+    if (/No space left on device|os error 28/.test(tail)) throw new BinderyError('disk_full', `The disk is full: ${what} could not be finished.`, { logTail: tail });
+    if (/error sending request|dns error|Connection refused|timed out/i.test(tail)) throw new BinderyError('index_unreachable', `The package index could not be reached while ${what}.`, { logTail: tail });
+    throw new BinderyError('build_failed', `${what[0]?.toUpperCase()}${what.slice(1)} failed (exit code ${result.code}).`, { logTail: tail });
+  };
+  const python = `${order.mountedAt}/bin/python`;
+  await must('making the environment', ['/opt/bindery/uv', 'venv', '--quiet', '--no-project', '--allow-existing', '--python', order.python.path, order.mountedAt]);
+  if (order.requirements.trim() !== '') {
+    await must('installing packages', ['/opt/bindery/uv', 'pip', 'install', '--python', python, '--no-deps', '--require-hashes', '--only-binary', ':all:', '--link-mode', 'hardlink', ...(order.options ?? []), '-r', '/run/bindery/work/requirements.txt'], 'host');
+  }
+  await tidy(prefix);
+  const site = await sitePackages(prefix);
+  await writeKernelSpecs(prefix, order.mountedAt, place.worker);
+  await writeFile(join(work, 'bytecode.json'), JSON.stringify({ site: site.replace(prefix, order.mountedAt), store: place.folders.bytecode, keys: order.bytecodeKeys }));
+  await must('compiling bytecode', [python, '-I', '-S', '-B', `${INSIDE.runtime}/bytecode.py`, '/run/bindery/work/bytecode.json']);
+  await rm(work, { recursive: true, force: true });
+}
+
+/** What uv leaves that is not the same in every run, or says where it was made. */
+async function tidy(prefix: string): Promise<void> {
+  for (const name of ['.lock', 'CACHEDIR.TAG', '.gitignore']) await rm(join(prefix, name), { force: true });
+}
+
+/** The one site-packages folder of a prefix. */
+export async function sitePackages(prefix: string): Promise<string> {
+  const names = await readdir(join(prefix, 'lib'));
+  const name = names.find((entry) => /^python3\.\d+$/.test(entry));
+  if (name === undefined) throw new BinderyError('build_failed', 'The environment has no site-packages folder.');
+  return join(prefix, 'lib', name, 'site-packages');
+}
+
+/** Kernel specs name the interpreter by its path: jupyter_client would put the server's own in place of a bare `python`. */
+async function writeKernelSpecs(prefix: string, mountedAt: string, worker: Worker): Promise<void> {
+  const folder = join(prefix, 'share', 'jupyter', 'kernels');
+  for (const name of await readdir(folder).catch(() => [])) {
+    const file = join(folder, name, 'kernel.json');
+    const text = await readFile(file, 'utf8').catch(() => undefined);
+    if (text === undefined) continue;
+    const spec = JSON.parse(text) as { argv?: string[]; metadata?: Record<string, unknown> };
+    if (!spec.argv?.[0] || !/^python[\d.]*$/.test(spec.argv[0])) continue;
+    spec.argv[0] = `${mountedAt}/bin/python`;
+    await rm(file); // a hard link into the store: never written in place
+    await writeFile(file, `${JSON.stringify(spec, undefined, 1)}\n`, { mode: 0o644 });
+    await worker.give(file);
+  }
+}
+
+/** Key of a package in the bytecode store: what the index vouches for, and the interpreter that compiles. */
+export function bytecodeKeys(packages: readonly LockedPackage[], python: Interpreter, mountedAt: string): Record<string, string> {
+  const keys: Record<string, string> = {};
+  for (const entry of packages) {
+    if (entry.from !== 'wheel' || entry.hashes.length === 0) continue;
+    const text = JSON.stringify([entry.name, entry.version, entry.hashes.toSorted(), python.build, mountedAt]);
+    keys[entry.name] = createHash('sha256').update(text).digest('hex');
+  }
+  return keys;
+}
+
+/** Bytes of a folder that belong to it alone: files that other environments share (hard links) count nothing. */
+export async function ownBytes(folder: string): Promise<number> {
+  let total = 0;
+  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile()) continue;
+    const info = await stat(join(entry.parentPath, entry.name)).catch(() => undefined);
+    if (info && info.nlink === 1) total += info.blocks * 512;
+  }
+  return total;
+}

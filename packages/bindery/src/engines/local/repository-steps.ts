@@ -1,0 +1,105 @@
+import { mkdir, readdir, rm, writeFile, chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BinderyError } from '@bindery/wire/errors.ts';
+import { run } from '../../base/run.ts';
+import type { BuildOrder, StageLog } from '../../contracts/engine.ts';
+import type { Step } from '../../contracts/plan.ts';
+import type { Uv } from '../../clients/uv.ts';
+import { enclose, LIMIT_BROKEN, makeOverlay, type Overlay } from './enclosure.ts';
+import { freshUid, ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
+import { INSIDE, userEnv, type Sandbox } from './sandbox.ts';
+import { forwarder, proxyEnvironment, type Egress } from './egress/egress.ts';
+
+/** Steps that run a stranger's code, in order (I7): packages built from source, packages of the repository, its own programs. */
+export function strangersSteps(order: BuildOrder): Step[] {
+  const fromSource = order.lock.packages.some((entry) => entry.from === 'source');
+  const steps = order.plan.steps.filter((step) => step.uses === 'local' || step.uses === 'run');
+  return fromSource ? [{ uses: 'locked-python', because: 'packages without a wheel', inputs: [], requirements: [] }, ...steps] : steps;
+}
+
+/**
+ * Runs the steps in a build sandbox over `<folder>/prefix`. What they leave is `<folder>/layer` (changes to the environment) and
+ * `<folder>/leftovers` (the home as they left it, without .git). Nothing else is written.
+ */
+export async function runRepositorySteps(place: Place, uv: Uv, egress: Egress | undefined, folder: string, order: BuildOrder, log: StageLog, signal: AbortSignal): Promise<void> {
+  const uid = freshUid(place);
+  const scratch = join(folder, 'build');
+  await mkdir(scratch, { recursive: true, mode: 0o755 });
+  const home = await ownFolder(join(scratch, 'home'), uid);
+  const cache = await ownFolder(join(scratch, 'cache'), uid);
+  const overlay = await makeOverlay(scratch, [join(folder, 'prefix')], place, uid);
+  const identity = await writeIdentity(scratch, uid);
+  const requirements = join(scratch, 'source.txt');
+  await writeFile(requirements, order.lock.packages.filter((entry) => entry.from === 'source').map((entry) => [entry.requirement, ...entry.hashes.map((hash) => `    --hash=${hash}`)].join(' \\\n')).join('\n'), { mode: 0o644 });
+  const box = (command: readonly string[]): Sandbox => ({
+    uid, network: 'none', identity, cwd: INSIDE.home, seccomp: true, shmBytes: 256 << 20, tmpBytes: 2 * 2 ** 30, links: [],
+    env: userEnv({ ...order.plan.env, ...(egress ? proxyEnvironment() : {}), ...publicIndex(uv), UV_CACHE_DIR: '/run/bindery/cache/uv', PIP_CACHE_DIR: '/run/bindery/cache/pip' }),
+    read: [
+      [order.lock.python.prefix, order.lock.python.prefix], [uv.path, '/opt/bindery/uv'], [RUNTIME, INSIDE.runtime],
+      [order.tree.folder, INSIDE.tree], [requirements, '/run/bindery/source.txt'], ...(egress ? [[egress.folder, INSIDE.egress] as const, [forwarder().file, '/opt/bindery/forward.py'] as const] : []),
+    ],
+    write: [[overlay.mount, INSIDE.environment], [home, INSIDE.home], [cache, '/run/bindery/cache']],
+    command: [`/usr/bin/env`, order.lock.python.path, '-I', '-S', '-B', `${INSIDE.runtime}/step.py`, egress ? `${INSIDE.egress}/${egress.socketName}` : '-', ...command],
+  });
+  const step = async (name: string, what: string, command: readonly string[]): Promise<void> => {
+    log.info(what);
+    const tail: string[] = [];
+    const onLine = (line: string): void => {
+      tail.push(line);
+      if (tail.length > 60) tail.shift();
+      log.line(line);
+    };
+    const limits = { memoryBytes: place.config.build.memory, processes: place.config.build.processes, diskBytes: place.config.build.disk, cpus: place.config.session.cpus };
+    const result = await enclose(place, { name: `${order.id.slice(0, 12)}-${name}`, box: box(command), overlay, limits, folders: [home, cache, overlay.upper], scratch, timeoutMs: place.config.build.timeout * 1000, signal, onLine });
+    if (result.timedOut) throw new BinderyError('build_timeout', `${what} took longer than ${place.config.build.timeout} seconds.`, { logTail: tail.join('\n') });
+    if (result.code === LIMIT_BROKEN) throw new BinderyError('build_failed', `${what} was ended: ${tail.at(-1) ?? 'a limit was broken'}`, { logTail: tail.join('\n') });
+    if (result.code !== 0) throw new BinderyError('build_failed', `${what} failed (${result.code === null ? result.signal : `exit code ${result.code}`}).`, { logTail: tail.join('\n') });
+  };
+  await step('content', "Laying out the repository's files", ['cp', '-a', '--', `${INSIDE.tree}/.`, INSIDE.home]);
+  for (const [index, one] of strangersSteps(order).entries()) await step(String(index), sentence(one), command(one));
+  await step('bytecode', 'Compiling what was built', [`${INSIDE.environment}/bin/python`, '-I', '-S', '-B', '-m', 'compileall', '-q', '--invalidation-mode', 'unchecked-hash', `${INSIDE.environment}/lib`]).catch(() => {});
+  await keep(place, folder, scratch, home, overlay, uid);
+}
+
+/** The index as sandboxes may know it: where it has credentials they get none of it. */
+function publicIndex(uv: Uv): Record<string, string> {
+  return { UV_NO_CONFIG: '1', UV_NO_PROGRESS: '1', UV_PYTHON_DOWNLOADS: 'never', ...(uv.index.secret ? {} : { UV_DEFAULT_INDEX: uv.index.url, PIP_INDEX_URL: uv.index.url }) };
+}
+
+function sentence(step: Step): string {
+  if (step.uses === 'local') return `Installing the package in ${step.path === '.' ? 'the repository' : step.path}`;
+  if (step.uses === 'run') return `Running ${step.path}`;
+  return 'Building packages that have no wheel';
+}
+
+function command(step: Step): readonly string[] {
+  const install = ['/opt/bindery/uv', 'pip', 'install', '--python', `${INSIDE.environment}/bin/python`, '--link-mode', 'copy', '--no-deps'];
+  if (step.uses === 'local') {
+    const target = `${step.path === '.' ? INSIDE.home : `${INSIDE.home}/${step.path}`}${step.extras.length > 0 ? `[${step.extras.join(',')}]` : ''}`;
+    return [...install, ...(step.editable ? ['-e'] : []), target];
+  }
+  if (step.uses === 'run') return ['/bin/sh', '-c', 'chmod +x "./$1" && exec "./$1"', 'run', step.path];
+  return [...install, '-r', '/run/bindery/source.txt'];
+}
+
+/** Takes over what the steps left, as the worker's: nothing runs any more that could change it. */
+async function keep(place: Place, folder: string, scratch: string, home: string, overlay: Overlay, uid: number | undefined): Promise<void> {
+  const { rename } = await import('node:fs/promises');
+  await rm(join(home, '.git'), { recursive: true, force: true });
+  await rm(join(home, '.cache'), { recursive: true, force: true });
+  await rename(overlay.upper, join(folder, 'layer'));
+  await rename(home, join(folder, 'leftovers'));
+  for (const name of ['layer', 'leftovers']) {
+    await chmod(join(folder, name), 0o755);
+    if (uid === undefined) continue;
+    const result = await run(['chown', '-hR', `${place.worker.uid}:${place.worker.uid}`, '--', join(folder, name)], { env: { PATH: '/usr/bin:/bin' }, timeoutMs: 600_000 });
+    if (result.code !== 0) throw new BinderyError('build_failed', 'What the build left could not be taken over.', { logTail: result.stderr.slice(-2000) });
+  }
+  await removeAll(scratch);
+}
+
+/** Removes a folder in which a stranger may have closed folders against their owner. */
+export async function removeAll(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) await run(['chmod', '-R', 'u+rwX', '--', join(folder, name)], { env: { PATH: '/usr/bin:/bin' }, timeoutMs: 600_000 }).catch(() => {});
+  await rm(folder, { recursive: true, force: true });
+}

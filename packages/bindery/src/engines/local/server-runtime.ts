@@ -1,0 +1,66 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { StageLog } from '../../contracts/engine.ts';
+import type { Interpreter, LockedPackage } from '../../contracts/plan.ts';
+import type { Uv } from '../../clients/uv.ts';
+import { bytecodeKeys, makePrefix } from './prefix.ts';
+import { RUNTIME, type Place } from './place.ts';
+import { INSIDE } from './sandbox.ts';
+
+/** The one pinned Jupyter server that every session of the split layout runs (DESIGN idea 2). */
+export interface ServerRuntime {
+  /** Host folder, mounted at `INSIDE.server`. */
+  readonly prefix: string;
+  readonly python: Interpreter;
+}
+
+const Record = z.object({ python: z.object({ path: z.string(), version: z.string(), prefix: z.string(), build: z.string(), from: z.enum(['machine', 'managed']) }) });
+
+/** Finds the server runtime, or installs it from its committed lock. Two hubs may do so at once. */
+export async function serverRuntime(place: Place, uv: () => Promise<Uv>, python: () => Promise<Interpreter>, log: StageLog, signal: AbortSignal): Promise<ServerRuntime> {
+  const lock = await readFile(join(RUNTIME, 'requirements.lock'), 'utf8');
+  const key = createHash('sha256').update(lock).update(process.arch).digest('hex').slice(0, 16);
+  const folder = join(place.folders.tools, `server-${key}`);
+  const found = await readRuntime(folder);
+  if (found) return found;
+  const interpreter = await python();
+  log.info(`Installing the notebook server (once on this machine; Python ${interpreter.version})`);
+  await place.worker.give(place.folders.tools);
+  const part = `${folder}.part-${randomBytes(4).toString('hex')}`;
+  await mkdir(part, { recursive: true, mode: 0o755 });
+  await place.worker.give(part);
+  try {
+    await makePrefix(place, await uv(), { folder: part, mountedAt: INSIDE.server, python: interpreter, requirements: lock, bytecodeKeys: bytecodeKeys(lockedPackages(lock), interpreter, INSIDE.server), signal }, log);
+    await rm(join(part, 'prefix', 'share', 'jupyter', 'kernels'), { recursive: true, force: true }); // kernels are the user's
+    await writeFile(join(part, 'runtime.json'), JSON.stringify({ python: interpreter }));
+    await rename(part, folder).catch(() => rm(part, { recursive: true, force: true }));
+  } catch (error) {
+    await rm(part, { recursive: true, force: true });
+    throw error;
+  }
+  return (await readRuntime(folder))!;
+}
+
+async function readRuntime(folder: string): Promise<ServerRuntime | undefined> {
+  const text = await readFile(join(folder, 'runtime.json'), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const { python } = Record.parse(JSON.parse(text));
+  // An interpreter that was removed or upgraded takes its environments with it.
+  if (!(await stat(python.path).catch(() => undefined))) {
+    await rm(folder, { recursive: true, force: true });
+    return undefined;
+  }
+  return { prefix: join(folder, 'prefix'), python };
+}
+
+/** The packages of a requirements file with hashes, as far as bytecode keys need them. */
+export function lockedPackages(text: string): LockedPackage[] {
+  const entries = text.replaceAll(/\\\r?\n/g, ' ').split('\n').map((line) => line.trim()).filter((line) => line && !line.startsWith('#'));
+  return entries.flatMap((line): LockedPackage[] => {
+    const match = /^([A-Za-z0-9._-]+)==([^\s;]+)/.exec(line);
+    if (!match?.[1] || !match[2]) return [];
+    return [{ name: match[1].toLowerCase().replaceAll(/[-_.]+/g, '-'), version: match[2], from: 'wheel', hashes: [...line.matchAll(/--hash=(\S+)/g)].map((hash) => hash[1] ?? ''), requirement: `${match[1]}==${match[2]}` }];
+  });
+}

@@ -1,0 +1,112 @@
+import { readFile, readdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { EndReason } from '@bindery/wire/api.ts';
+import { Instant, SessionId } from '@bindery/wire/ids.ts';
+import type { Session } from '../../contracts/engine.ts';
+
+/** What is known of a session on disk; the folder is the truth (DESIGN idea 3). */
+const SessionRecord = z.object({
+  id: SessionId,
+  environment: z.string(),
+  source: z.object({ provider: z.string(), slug: z.string(), url: z.string(), ref: z.string(), refUrl: z.string().optional(), branch: z.string().optional() }),
+  token: z.string(),
+  basePath: z.string(),
+  startedAt: Instant,
+  isolated: z.boolean(),
+  memoryFile: z.string().optional(),
+  processesFile: z.string().optional(),
+});
+export type SessionRecord = z.infer<typeof SessionRecord>;
+
+const ProcessRecord = z.object({ pid: z.number().int(), startTime: z.number(), bootId: z.string() });
+const EndedRecord = z.object({ reason: EndReason, message: z.string().nullish(), code: z.number().nullish(), at: Instant, savedBytes: z.number().optional(), saveError: z.string().optional() });
+export type EndedRecord = z.infer<typeof EndedRecord>;
+
+/** One session's folder: reading and writing its small files. */
+export class SessionFolder {
+  readonly path: string;
+
+  constructor(sessions: string, id: string) {
+    this.path = join(sessions, id);
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  async writeRecord(record: SessionRecord): Promise<void> {
+    await writeFile(this.file('session.json'), JSON.stringify(record), { mode: 0o600 });
+  }
+
+  async record(): Promise<SessionRecord | undefined> {
+    return readParsed(this.file('session.json'), SessionRecord);
+  }
+
+  async ended(): Promise<EndedRecord | undefined> {
+    return readParsed(this.file('ended.json'), EndedRecord);
+  }
+
+  /** The supervisor's pid if it is really alive: same pid, same start time, same boot (I3). */
+  async supervisor(): Promise<number | undefined> {
+    const known = await readParsed(this.file('process.json'), ProcessRecord);
+    return known && isAlive(known) ? known.pid : undefined;
+  }
+
+  async renewLease(): Promise<void> {
+    const now = new Date();
+    await utimes(this.file('lease'), now, now).catch(() => writeFile(this.file('lease'), ''));
+  }
+
+  /** The kept log, oldest first; at most the last `bytes`. */
+  async log(bytes: number): Promise<string> {
+    const parts = await Promise.all(['server.log.1', 'server.log'].map((name) => readFile(this.file(name), 'utf8').catch(() => '')));
+    return parts.join('').slice(-bytes);
+  }
+
+  /** The session as it is now. */
+  async session(): Promise<Session | undefined> {
+    const record = await this.record();
+    if (!record) return undefined;
+    const ended = await this.ended();
+    const common = {
+      id: record.id, environment: record.environment, source: record.source as Session['source'], startedAt: record.startedAt, isolated: record.isolated,
+      address: { socketPath: this.file('jupyter.sock'), token: record.token, basePath: record.basePath },
+    };
+    if (!ended) return { ...common, state: 'running' };
+    return {
+      ...common, state: 'ended', endedAt: ended.at, endReason: ended.reason,
+      ...(ended.message ? { message: ended.message } : {}), ...(ended.savedBytes === undefined ? {} : { savedBytes: ended.savedBytes }),
+    };
+  }
+}
+
+/** All session ids that have a folder. */
+export async function sessionIds(sessions: string): Promise<string[]> {
+  return (await readdir(sessions)).filter((name) => SessionId.safeParse(name).success);
+}
+
+/** True when the very process that wrote the record still runs. */
+function isAlive(known: z.infer<typeof ProcessRecord>): boolean {
+  try {
+    if (readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() !== known.bootId) return false;
+    const text = readFileSync(`/proc/${known.pid}/stat`, 'utf8');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return fields[0] !== 'Z' && Number(fields[19]) === known.startTime;
+  } catch {
+    return false;
+  }
+}
+
+async function readParsed<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const parsed = schema.safeParse(JSON.parse(text));
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** Bytes of a file, 0 where there is none. */
+export async function fileBytes(path: string): Promise<number> {
+  return (await stat(path).catch(() => undefined))?.size ?? 0;
+}

@@ -1,0 +1,99 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SessionOrder } from '../../contracts/engine.ts';
+import { makeOverlay, rlimits, watching, type Overlay } from './enclosure.ts';
+import { forwarder, proxyEnvironment, type Egress } from './egress/egress.ts';
+import type { Group } from './limits/group.ts';
+import { ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
+import { INSIDE, sandboxArgv, userEnv, type Sandbox } from './sandbox.ts';
+import type { ServerRuntime } from './server-runtime.ts';
+import type { SessionFolder } from './session-folder.ts';
+
+/** What Git in the session's folder leaves out of sight: the home's own files, since repository and home are one folder (binder.md §4.3). */
+const EXCLUDE = ['/.cache/', '/.config/', '/.ipython/', '/.jupyter/', '/.local/', '/.npm/', '/.bash_history', '/.python_history', '/.wget-hsts', '.ipynb_checkpoints/', '.virtual_documents/'];
+
+export interface SessionParts {
+  readonly place: Place;
+  readonly runtime: ServerRuntime;
+  readonly egress: Egress | undefined;
+  readonly group: Group | undefined;
+  readonly uid: number | undefined;
+  readonly token: string;
+}
+
+/** Makes a session's folders and everything its supervisor needs to know, as plain data (runtime/supervise.py). */
+export async function supervisorOrder(folder: SessionFolder, order: SessionOrder, parts: SessionParts): Promise<Record<string, unknown>> {
+  const { place, uid, group } = parts;
+  const { session } = place.config;
+  const layers = [join(order.environment.location, 'layer'), join(order.environment.location, 'prefix')].filter((path) => existsSync(path));
+  const home = await ownFolder(folder.file('home'), uid);
+  const identity = await writeIdentity(folder.path, uid);
+  const overlay = place.overlay ? await makeOverlay(folder.file('overlay'), layers, place, uid) : undefined;
+  const limits = { memoryBytes: session.memory, processes: session.processes, diskBytes: session.disk, cpus: session.cpus };
+  const box = sessionBox(order, parts, overlay, home, identity);
+  const leftovers = join(order.environment.location, 'leftovers');
+  const copies = existsSync(leftovers) ? [[`${INSIDE.tree}/.git`, `${INSIDE.home}/.git`], [INSIDE.leftovers, INSIDE.home]] : [[INSIDE.tree, INSIDE.home]];
+  return {
+    argv: sandboxArgv(box),
+    uid: uid ?? null,
+    overlay: overlay ?? null,
+    seccomp: place.seccomp,
+    join: group?.joinFiles ?? [],
+    groups: group?.folders ?? [],
+    oomEvents: group?.oomEvents ?? null,
+    rlimits: rlimits(limits, group),
+    watch: watching(limits, group, [home, ...(overlay ? [overlay.upper] : [])]),
+    leaseSeconds: session.lease,
+    startSeconds: session.startTimeout,
+    graceSeconds: 3,
+    serve: {
+      token: parts.token, base: `/s/${order.id}/`, root: INSIDE.home, shell: ['/bin/bash'], copy: order.plan.start ? [] : copies, exclude: EXCLUDE,
+      forward: parts.egress ? ['/opt/bindery/server/bin/python', '-I', '-S', '-B', '/opt/bindery/forward.py', `${INSIDE.egress}/${parts.egress.socketName}`] : null,
+    },
+    save: { argv: saveArgv(box, home, parts), to: join(place.folders.saved, `${order.id}.tar.gz`), bytes: session.disk },
+    remove: [home, folder.file('overlay'), folder.file('etc'), folder.file('jupyter.sock')],
+  };
+}
+
+function sessionBox(order: SessionOrder, parts: SessionParts, overlay: Overlay | undefined, home: string, identity: string): Sandbox {
+  const { place, runtime } = parts;
+  const environment = overlay ? overlay.mount : join(order.environment.location, 'prefix');
+  const leftovers = join(order.environment.location, 'leftovers');
+  const python = order.lock.layout === 'joint' ? INSIDE.environment : INSIDE.server;
+  const serve = [`${python}/bin/python`, '-I', '-B', `${INSIDE.runtime}/serve.py`, '{order}'];
+  return {
+    uid: parts.uid, network: 'none', identity, cwd: INSIDE.home, seccomp: true, links: [],
+    shmBytes: place.config.session.shm, tmpBytes: Math.min(place.config.session.disk, place.config.session.memory),
+    env: userEnv({
+      ...order.plan.env, ...(parts.egress ? proxyEnvironment() : {}), ...order.env, JUPYTER_RUNTIME_DIR: '/tmp/jupyter-runtime',
+      // Where nothing can be laid over the environment, what pip installs goes to a folder of the session's own.
+      ...(overlay ? {} : { PIP_TARGET: `${INSIDE.home}/.local/site`, PYTHONPATH: `${INSIDE.home}/.local/site` }),
+    }),
+    read: [
+      ...(overlay ? [] : [[environment, INSIDE.environment] as const]),
+      [runtime.prefix, INSIDE.server], [RUNTIME, INSIDE.runtime], [order.tree.folder, INSIDE.tree],
+      ...unique([runtime.python.prefix, order.lock.python.prefix]).map((path) => [path, path] as const),
+      ...(existsSync(leftovers) ? [[leftovers, INSIDE.leftovers] as const] : []),
+      ...(parts.egress ? [[parts.egress.folder, INSIDE.egress] as const, [forwarder().file, '/opt/bindery/forward.py'] as const] : []),
+    ],
+    write: [...(overlay ? [[environment, INSIDE.environment] as const] : []), [home, INSIDE.home]],
+    command: order.plan.start ? startScript(order.plan.start, serve, existsSync(leftovers)) : serve,
+  };
+}
+
+/** The repository's `start` gets the server's command and must exec it (binder.md §4.2); its files are there before it runs. */
+function startScript(path: string, serve: readonly string[], leftovers: boolean): readonly string[] {
+  const copy = leftovers ? `cp -a ${INSIDE.tree}/.git ${INSIDE.home}/ && cp -a ${INSIDE.leftovers}/. ${INSIDE.home}/` : `cp -a ${INSIDE.tree}/. ${INSIDE.home}/`;
+  return ['/bin/sh', '-c', `${copy} && chmod +x "./$1" && script="./$1" && shift && exec "$script" "$@"`, 'start', path, ...serve];
+}
+
+/** A sandbox that sees the home and nothing else, for saving what was changed. */
+function saveArgv(box: Sandbox, home: string, parts: SessionParts): string[] {
+  return sandboxArgv({
+    ...box, network: 'none', env: { PATH: '/usr/bin:/bin', HOME: '/nonexistent' }, write: [], links: [],
+    read: [[home, INSIDE.home], [RUNTIME, INSIDE.runtime], [parts.runtime.prefix, INSIDE.server], [parts.runtime.python.prefix, parts.runtime.python.prefix]],
+    command: [`${INSIDE.server}/bin/python`, '-I', '-S', '-B', `${INSIDE.runtime}/save.py`],
+  });
+}
+
+const unique = (paths: readonly string[]): string[] => [...new Set(paths)];
