@@ -1,17 +1,21 @@
-import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Digest } from '@bindery/wire/ids.ts';
 import type { Context } from '../contracts/context.ts';
 import type { BuildOrder, Environment, StageLog } from '../contracts/engine.ts';
 import type { BuildPlan, Lock } from '../contracts/plan.ts';
 import type { Tree } from '../contracts/source.ts';
 import { environmentId } from '../lock/lock.ts';
-import { Builds } from './builds.ts';
+import type { Builds } from './builds.ts';
+
+/** What this stage needs beside the launch's context: the builds of the whole hub. */
+export interface BuildContext extends Context {
+  readonly builds: Builds;
+}
 
 /**
  * The environment of a plan and its lock: found by id, or built once however many ask (I1). A build outlives whoever asked for it (I2);
  * each watcher gets its log from the start. Throws the build's own failure.
  */
-export async function build(plan: BuildPlan, lock: Lock, tree: Tree, ctx: Context): Promise<Environment> {
+export async function build(plan: BuildPlan, lock: Lock, tree: Tree, ctx: BuildContext): Promise<Environment> {
   const since = ctx.clock.monotonic();
   const id: Digest = environmentId(plan, lock, tree);
   const found = await ctx.engine.builder.find(id);
@@ -24,13 +28,12 @@ export async function build(plan: BuildPlan, lock: Lock, tree: Tree, ctx: Contex
     info: (message) => ctx.emit({ phase: 'building', kind: 'info', message }),
     line: (message) => ctx.emit({ phase: 'building', kind: 'log', message }),
   };
-  const environment = await ctx.builds.join(order, ctx.engine.builder, log, {
-    signal: ctx.signal,
-    waiting: (position) => ctx.emit({ phase: 'waiting', kind: 'info', message: `Waiting for other builds (place ${position})`, position }),
+  const watcher = {
+    log,
+    waiting: (position: number) => ctx.emit({ phase: 'waiting', kind: 'info', message: `Waiting for other builds (place ${position})`, position }),
     begins: () => ctx.emit({ phase: 'building', kind: 'begin', message: 'Building the environment' }),
-  });
+  };
+  const environment = await ctx.builds.join(order, ctx.engine.builder, watcher, ctx.signal);
   ctx.emit({ phase: 'building', kind: 'done', message: 'The environment is built', ms: ctx.clock.monotonic() - since });
   return environment;
 }
-
-export { Builds, BinderyError };

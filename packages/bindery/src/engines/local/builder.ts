@@ -22,7 +22,7 @@ export interface LocalBuilderParts {
   readonly egress: () => Promise<Egress | undefined>;
   readonly lock: Builder['lock'];
   /** Environments that sessions use: never removed. */
-  readonly inUse: () => Promise<ReadonlySet<string>>;
+  readonly inUse: () => ReadonlySet<string>;
 }
 
 /** Environments as folders: `<id>/prefix`, for content-dependent ones also `layer` and `leftovers`, and `environment.json`, written last. */
@@ -86,7 +86,7 @@ export class LocalBuilder implements Builder {
   }
 
   async remove(id: Digest): Promise<void> {
-    if ((await this.#parts.inUse()).has(id)) return;
+    if (this.#parts.inUse().has(id)) return;
     this.#forget(id);
     const gone = `${this.#folder(id)}.gone-${randomBytes(4).toString('hex')}`;
     await rename(this.#folder(id), gone).catch(() => {});

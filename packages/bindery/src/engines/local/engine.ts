@@ -1,4 +1,4 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -6,14 +6,13 @@ import type { Config } from '../../base/config.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Worker } from '../../base/worker.ts';
 import { findUv, type Uv } from '../../clients/uv.ts';
-import type { Builder, Engine, Launcher, SavedWork, Session, StageLog } from '../../contracts/engine.ts';
+import type { Engine, SavedWork, Session, StageLog } from '../../contracts/engine.ts';
 import { LocalBuilder } from './builder.ts';
 import { startEgress, type Egress } from './egress/egress.ts';
-import { findInterpreters, type Interpreters } from './interpreters.ts';
+import { Interpreters } from './interpreters.ts';
 import { LocalLauncher } from './launcher.ts';
-import { makeLock } from './lock.ts';
 import { preparePlace, type Place } from './place.ts';
-import { probe, type Probe } from './probe.ts';
+import { probe } from './probe.ts';
 import { serverRuntime, type ServerRuntime } from './server-runtime.ts';
 
 export interface LocalEngineOptions {
@@ -23,6 +22,134 @@ export interface LocalEngineOptions {
   readonly worker: Worker;
   /** The hub's environment variables: index, proxy and certificate settings are read from them. */
   readonly variables: Readonly<Record<string, string | undefined>>;
-  /** Sentences about what is being installed. */
-  readonly say: StageLog;
+  /** Told what is being installed, and that it takes a moment. */
+  readonly say: (message: string) => void;
+}
+
+/** Sessions and builds on this machine, each in a sandbox of its own, without a container engine. */
+export async function createLocalEngine(options: LocalEngineOptions): Promise<LocalEngine> {
+  await mkdir(options.config.folders.cache, { recursive: true });
+  await mkdir(options.config.folders.state, { recursive: true, mode: 0o700 });
+  return LocalEngine.open(options);
+}
+
+export class LocalEngine implements Engine {
+  readonly id = 'local';
+  readonly isolated: boolean;
+  readonly builder: LocalBuilder;
+  readonly launcher: LocalLauncher;
+  readonly #listeners = new Set<(session: Session) => void>();
+  readonly #services: Services;
+
+  private constructor(place: Place, services: Services, options: LocalEngineOptions) {
+    this.isolated = place.isolated;
+    this.#services = services;
+    this.launcher = new LocalLauncher({
+      place, clock: options.clock, log: options.log, runtime: () => services.runtime(place), egress: () => services.egress(place),
+      ended: (session) => {
+        for (const listener of this.#listeners) listener(session);
+      },
+    });
+    this.builder = new LocalBuilder({ place, clock: options.clock, uv: () => services.uv(), egress: () => services.egress(place), inUse: () => this.launcher.environments(), lock: (plan, tree, log, signal) => services.lock(plan, tree, log, signal) });
+  }
+
+  static async open(options: LocalEngineOptions): Promise<LocalEngine> {
+    const services = new Services(options);
+    const python = await services.helperPython();
+    const { sandbox, overlay } = await probe(python, options.worker, options.config.folders.state);
+    const place = await preparePlace({ config: options.config, worker: options.worker, isolated: sandbox.ok, overlay: overlay.ok, python });
+    if (!sandbox.ok) options.log.warn(sandbox, 'sessions are not isolated');
+    const engine = new LocalEngine(place, services, options);
+    await engine.builder.discardUnfinished();
+    return engine;
+  }
+
+  onEnd(listener: (session: Session) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  saved(id: string): Promise<SavedWork | undefined> {
+    return this.launcher.saved(id);
+  }
+
+  renew(): Promise<void> {
+    return this.launcher.renew();
+  }
+
+  async close(): Promise<void> {
+    await this.renew();
+    this.launcher.close();
+    await this.#services.close();
+  }
+}
+
+/** What builds and sessions share, each made when first needed. */
+class Services {
+  readonly #options: LocalEngineOptions;
+  readonly #interpreters: Interpreters;
+  readonly #closing = new AbortController();
+  #uv: Promise<Uv> | undefined;
+  #egress: Promise<Egress | undefined> | undefined;
+  #runtime: Promise<ServerRuntime> | undefined;
+
+  constructor(options: LocalEngineOptions) {
+    this.#options = options;
+    const { config, worker, variables } = options;
+    this.#interpreters = new Interpreters({ config, worker, variables, uv: () => this.uv() });
+  }
+
+  uv(): Promise<Uv> {
+    const { config, worker, variables, say } = this.#options;
+    return (this.#uv ??= forgetFailure(findUv({ config, worker, variables, say, signal: this.#closing.signal }), () => (this.#uv = undefined)));
+  }
+
+  runtime(place: Place): Promise<ServerRuntime> {
+    const log: StageLog = { info: this.#options.say, line: () => {} };
+    const python = async () => {
+      const { interpreters } = await this.#interpreters.candidates({ requires: '>=3.10,<3.15', prefer: 'newest', because: 'the notebook server' }, log, this.#closing.signal);
+      if (!interpreters[0]) throw new BinderyError('python_not_found', 'The notebook server needs Python 3.10 or newer.');
+      return interpreters[0];
+    };
+    return (this.#runtime ??= forgetFailure(serverRuntime(place, () => this.uv(), python, log, this.#closing.signal), () => (this.#runtime = undefined)));
+  }
+
+  egress(place: Place): Promise<Egress | undefined> {
+    if (!place.isolated || place.config.session.network !== 'filtered') return Promise.resolve(undefined);
+    return (this.#egress ??= forgetFailure(this.#startEgress(place), () => (this.#egress = undefined)));
+  }
+
+  async #startEgress(place: Place): Promise<Egress> {
+    const { index } = await this.uv();
+    const { log, clock, config } = this.#options;
+    const addresses = [index.url, ...index.extra, config.github.url, config.python.channelAlias];
+    const allowHosts = addresses.flatMap((address) => targetsOf(address));
+    return startEgress({ folder: join(place.config.folders.state, 'egress'), uid: place.worker.uid, allowHosts, log, clock });
+  }
+
+  /** The helpers outside the sandbox need no packages, only Python 3.8. */
+  async helperPython(): Promise<string> {
+    const { interpreters } = await this.#interpreters.candidates({ requires: '>=3.8', prefer: 'newest', because: 'the helpers of the local engine' }, { info: this.#options.say, line: () => {} }, this.#closing.signal);
+    if (!interpreters[0]) throw new BinderyError('python_not_found', 'Bindery needs Python 3.8 or newer on this machine.');
+    return interpreters[0].path;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new BinderyError('cancelled', 'The hub is being stopped.'));
+    await (await this.#egress?.catch(() => undefined))?.close();
+  }
+}
+
+/** A service that could not be made is tried again by the next who needs it. */
+function forgetFailure<T>(promise: Promise<T>, forget: () => void): Promise<T> {
+  promise.catch(forget);
+  return promise;
+}
+
+/** Hosts that an index of this address serves from; PyPI keeps its files on a host of their own. */
+function targetsOf(address: string): { host: string; port: number }[] {
+  if (!URL.canParse(address)) return [];
+  const url = new URL(address);
+  const port = Number(url.port) || (url.protocol === 'http:' ? 80 : 443);
+  const hosts = url.hostname === 'pypi.org' ? ['pypi.org', 'files.pythonhosted.org'] : [url.hostname];
+  return hosts.filter(Boolean).map((host) => ({ host, port }));
 }

@@ -41,6 +41,7 @@ export async function preparePlace(facts: Pick<Place, 'config' | 'worker' | 'iso
     await facts.worker.give(folder);
   }
   await mkdir(folders.tools, { recursive: true });
+  await mkdir(state, { recursive: true, mode: 0o700 });
   for (const folder of [folders.sessions, folders.saved]) await mkdir(folder, { recursive: true, mode: 0o700 });
   const seccomp = join(folders.tools, `seccomp-${process.arch}.bpf`);
   if (facts.isolated) await writeFile(seccomp, seccompFilter(process.arch));

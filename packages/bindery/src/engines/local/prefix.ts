@@ -33,7 +33,7 @@ const MINUTE = 60_000;
 export async function makePrefix(place: Place, uv: Uv, order: WheelOrder, log: StageLog): Promise<void> {
   const prefix = await ownFolder(join(order.folder, 'prefix'), place.worker.uid, 0o755);
   const work = await ownFolder(join(order.folder, 'work'), place.worker.uid, 0o755);
-  const identity = await writeIdentity(order.folder, place.worker.uid);
+  const identity = await writeIdentity(work, place.worker.uid);
   await writeFile(join(work, 'requirements.txt'), order.requirements);
   const inside = (command: string[], network: 'host' | 'none'): Promise<RunResult> => {
     const box: Sandbox = {

@@ -25,7 +25,7 @@ export async function runRepositorySteps(place: Place, uv: Uv, egress: Egress | 
   const uid = freshUid(place);
   const scratch = join(folder, 'build');
   await mkdir(scratch, { recursive: true, mode: 0o755 });
-  const home = await ownFolder(join(scratch, 'home'), uid);
+  const home = await ownFolder(join(scratch, 'home'), uid, 0o755);
   const cache = await ownFolder(join(scratch, 'cache'), uid);
   const overlay = await makeOverlay(scratch, [join(folder, 'prefix')], place, uid);
   const identity = await writeIdentity(scratch, uid);

@@ -26,7 +26,7 @@ export async function supervisorOrder(folder: SessionFolder, order: SessionOrder
   const { place, uid, group } = parts;
   const { session } = place.config;
   const layers = [join(order.environment.location, 'layer'), join(order.environment.location, 'prefix')].filter((path) => existsSync(path));
-  const home = await ownFolder(folder.file('home'), uid);
+  const home = await ownFolder(folder.file('home'), uid, 0o755);
   const identity = await writeIdentity(folder.path, uid);
   const overlay = place.overlay ? await makeOverlay(folder.file('overlay'), layers, place, uid) : undefined;
   const limits = { memoryBytes: session.memory, processes: session.processes, diskBytes: session.disk, cpus: session.cpus };

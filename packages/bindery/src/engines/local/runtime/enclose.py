@@ -7,15 +7,13 @@ stderr when a limit was broken.
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from mounts import private_mounts, unmount, write  # noqa: E402
-from usage import Usage, remove_group  # noqa: E402
+from usage import Usage, remove_group, take_limits  # noqa: E402
 
 BROKEN = 122
 
@@ -31,8 +29,7 @@ def main():
     def enter():
         for path in order["join"]:
             write(path, str(os.getpid()))
-        for name, value in order["rlimits"].items():
-            resource.setrlimit(getattr(resource, name), (value, value))
+        take_limits(order["rlimits"])
 
     child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, pass_fds=list(fds.values()), preexec_fn=enter, env={"PATH": "/usr/bin:/bin"})
     signal.signal(signal.SIGTERM, lambda *_: child.kill())

@@ -19,7 +19,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from mounts import private_mounts, unmount, write  # noqa: E402
-from usage import Usage, out_of_memory, remove_group  # noqa: E402
+from usage import Usage, out_of_memory, remove_group, take_limits  # noqa: E402
 
 LOG_BYTES = 1 << 20
 TICK_SECONDS = 1.0
@@ -124,11 +124,7 @@ class Session:
         """In the child, before the sandbox is made: joins its groups and takes its limits."""
         for path in self.order["join"]:
             write(path, str(os.getpid()))
-        for name, value in self.order["rlimits"].items():
-            kind = getattr(resource, name)
-            hard = resource.getrlimit(kind)[1]
-            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(kind, (value, value))
+        take_limits(self.order["rlimits"])
 
     def told_to_stop(self):
         """The hub says why in stop.json; anybody else's signal is a plain stop."""
@@ -283,7 +279,10 @@ def clean(order):
     if order["overlay"]:
         unmount(order["overlay"])
     for path in order["remove"]:
-        shutil.rmtree(path, onerror=open_and_retry)
+        if os.path.isdir(path):
+            shutil.rmtree(path, onerror=open_and_retry)
+        elif os.path.lexists(path):
+            os.unlink(path)
 
 
 def open_and_retry(function, path, _error):

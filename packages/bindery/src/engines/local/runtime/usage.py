@@ -37,6 +37,15 @@ class Usage:
         return None
 
 
+def take_limits(limits):
+    """Sets resource limits of this process, never above what it may."""
+    for name, value in limits.items():
+        kind = getattr(resource, name)
+        hard = resource.getrlimit(kind)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (value, value))
+
+
 def tree_usage(root):
     """Memory (bytes, resident) and number of processes of `root` and all below it."""
     parents, memory = {}, {}

@@ -1,0 +1,31 @@
+import type { Link } from '@bindery/wire/link.ts';
+import { build, type BuildContext } from './build/build.ts';
+import { checkout } from './checkout/checkout.ts';
+import type { LaunchRequest } from './contracts/context.ts';
+import type { Session } from './contracts/engine.ts';
+import { lockPlan } from './lock/lock.ts';
+import { makePlan } from './plan/plan.ts';
+import { resolve } from './resolve/resolve.ts';
+import { startSession, type Made } from './session/session.ts';
+
+/** From a link to an environment: everything but the session. */
+export async function prepare(request: Pick<LaunchRequest, 'link' | 'options'>, ctx: BuildContext): Promise<Made> {
+  const source = await resolve(request.link, ctx); //                        which commit?            resolving
+  const tree = await checkout(source, ctx); //                               its files                fetching
+  const plan = await makePlan(tree, withAsOf(request), ctx); //              what does it need?       planning   pure data
+  const lock = await lockPlan(plan, tree, ctx); //                           which packages exactly?  locking    found, or resolved once
+  const environment = await build(plan, lock, tree, ctx); //                 found by id, or built    waiting, building
+  return { source, tree, plan, lock, environment };
+}
+
+/** The whole product in one function: a link becomes a running session. The hub gives it a route and a key; session/cull.ts ends it. */
+export async function launch(request: LaunchRequest, ctx: BuildContext): Promise<Made & { readonly session: Session }> {
+  const made = await prepare(request, ctx);
+  const session = await startSession(request, made, ctx); //                 the launcher runs it     launching
+  return { ...made, session };
+}
+
+/** A date in the link counts where no option says otherwise. */
+function withAsOf({ link, options }: { link: Link; options: LaunchRequest['options'] }): LaunchRequest['options'] {
+  return link.asOf === undefined || options.asOf !== undefined ? options : { ...options, asOf: link.asOf };
+}

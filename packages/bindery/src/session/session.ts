@@ -1,0 +1,28 @@
+import { BinderyError } from '@bindery/wire/errors.ts';
+import type { Context, LaunchRequest } from '../contracts/context.ts';
+import type { Environment, Session } from '../contracts/engine.ts';
+import type { BuildPlan, Lock } from '../contracts/plan.ts';
+import type { Source, Tree } from '../contracts/source.ts';
+
+/** Everything the earlier stages found out. */
+export interface Made {
+  readonly source: Source;
+  readonly tree: Tree;
+  readonly plan: BuildPlan;
+  readonly lock: Lock;
+  readonly environment: Environment;
+}
+
+/** The last stage: a server of its own for this launch. Ends when the server answers. */
+export async function startSession(request: LaunchRequest, made: Made, ctx: Context): Promise<Session> {
+  const since = ctx.clock.monotonic();
+  ctx.emit({ phase: 'launching', kind: 'begin', message: 'Starting the notebook server' });
+  const log = {
+    info: (message: string) => ctx.emit({ phase: 'launching', kind: 'info', message }),
+    line: (message: string) => ctx.emit({ phase: 'launching', kind: 'log', message }),
+  };
+  if (!ctx.engine.isolated && request.options.trust !== true) throw new BinderyError('sandbox_unavailable', 'This machine cannot isolate what the repository would run.');
+  const session = await ctx.engine.launcher.start({ id: request.sessionId, ...made, env: request.env, trust: request.options.trust === true }, log, ctx.signal);
+  ctx.emit({ phase: 'launching', kind: 'done', message: 'The notebook server answers', ms: ctx.clock.monotonic() - since });
+  return session;
+}
