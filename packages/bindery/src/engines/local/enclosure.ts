@@ -1,7 +1,8 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { run, type RunResult } from '../../base/run.ts';
-import { createGroup, type Group, type Limits } from './limits/group.ts';
+import type { Bounds, Group } from './limits/limits.ts';
+import { rlimits } from './limits/rlimits.ts';
 import { sandboxArgv, type Sandbox } from './sandbox.ts';
 import { RUNTIME, type Place } from './place.ts';
 
@@ -19,7 +20,6 @@ export interface Overlay {
 
 /** Folders for an overlay below `folder`, made for `uid`. */
 export async function makeOverlay(folder: string, lower: readonly string[], place: Place, uid: number | undefined): Promise<Overlay> {
-  const { chown } = await import('node:fs/promises');
   const overlay = { lower, upper: join(folder, 'upper'), work: join(folder, 'work'), mount: join(folder, 'mount'), owner: place.worker.uid ?? null, uid: uid ?? null };
   for (const path of [overlay.upper, overlay.work, overlay.mount]) {
     await mkdir(path, { recursive: true, mode: 0o755 });
@@ -28,17 +28,23 @@ export async function makeOverlay(folder: string, lower: readonly string[], plac
   return overlay;
 }
 
-/** Limits of one sandbox that the helper outside it watches or sets, as plain data for the Python side. */
-export function watching(limits: Limits, group: Group | undefined, folders: readonly string[]): Record<string, unknown> {
-  return { folders, disk: limits.diskBytes, memory: group?.holds.memory ? null : limits.memoryBytes, processes: group?.holds.processes ? null : limits.processes };
+/** What one sandbox may use. */
+export interface Allowance extends Bounds {
+  /** Bytes that it may write. */
+  readonly disk: number;
 }
 
-/** Limits set on the process itself where no control group holds them. */
-export function rlimits(limits: Limits, group: Group | undefined): Record<string, number> {
+/** A sandbox's limits as plain data for the helpers outside it (runtime/usage.py): a control group, rlimits, and what is left to be watched. */
+export async function bounded(place: Place, name: string, allowed: Allowance, folders: readonly string[], ownUser: boolean): Promise<Record<string, unknown> & { group: Group }> {
+  const group = await place.limits.create(name, allowed);
+  const { enforced } = place.limits;
   return {
-    RLIMIT_CORE: 0,
-    RLIMIT_NOFILE: 65_536,
-    ...(group?.holds.memory ? {} : { RLIMIT_AS: limits.memoryBytes * 8 }),
+    group,
+    join: group.joinFiles,
+    groups: group.joinFiles.map((file) => dirname(file)),
+    oomEvents: group.oomEvents ?? null,
+    rlimits: Object.fromEntries(rlimits(allowed, enforced, ownUser).map(({ name: kind, value }) => [`RLIMIT_${kind}`, value])),
+    watch: { folders, disk: allowed.disk, memory: enforced.memory ? null : allowed.memory, processes: enforced.processes ? null : allowed.processes },
   };
 }
 
@@ -47,7 +53,7 @@ export interface EnclosedStep {
   readonly name: string;
   readonly box: Sandbox;
   readonly overlay: Overlay | undefined;
-  readonly limits: Limits;
+  readonly allowed: Allowance;
   /** Folders whose size counts. */
   readonly folders: readonly string[];
   /** Where the order file may lie; not visible inside. */
@@ -62,22 +68,14 @@ export const LIMIT_BROKEN = 122;
 
 /** Runs a step to its end, whatever it does. */
 export async function enclose(place: Place, step: EnclosedStep): Promise<RunResult> {
-  const group = await createGroup(`build-${step.name}`, step.limits);
-  const order = {
-    argv: sandboxArgv(step.box),
-    overlay: step.overlay ?? null,
-    seccomp: step.box.seccomp ? place.seccomp : null,
-    join: group?.joinFiles ?? [],
-    groups: group?.folders ?? [],
-    rlimits: rlimits(step.limits, group),
-    watch: watching(step.limits, group, step.folders),
-  };
+  const { group, ...limits } = await bounded(place, `build-${step.name}`, step.allowed, step.folders, step.box.uid !== undefined);
+  const order = { argv: sandboxArgv(step.box), overlay: step.overlay ?? null, seccomp: step.box.seccomp ? place.seccomp : null, ...limits };
   const file = join(step.scratch, `${step.name}.json`);
   await writeFile(file, JSON.stringify(order), { mode: 0o600 });
   try {
     return await run([place.python, '-I', '-S', '-B', join(RUNTIME, 'enclose.py'), file], { env: { PATH: '/usr/bin:/bin' }, timeoutMs: step.timeoutMs, signal: step.signal, onLine: step.onLine });
   } finally {
-    await group?.remove();
+    await place.limits.end(group.name);
     await rm(file, { force: true });
   }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import type { EndReason } from '@bindery/wire/api.ts';
@@ -10,7 +10,6 @@ import { run, start } from '../../base/run.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Launcher, Session, SessionOrder, StageLog, Stats } from '../../contracts/engine.ts';
 import type { Egress } from './egress/egress.ts';
-import { createGroup } from './limits/group.ts';
 import { freshUid, RUNTIME, type Place } from './place.ts';
 import type { ServerRuntime } from './server-runtime.ts';
 import { fileBytes, SessionFolder, sessionIds, type SessionRecord } from './session-folder.ts';
@@ -48,19 +47,16 @@ export class LocalLauncher implements Launcher {
     await mkdir(folder.path, { recursive: true, mode: 0o700 });
     const [runtime, egress] = await Promise.all([this.#parts.runtime(), this.#parts.egress()]);
     const uid = freshUid(place);
-    const { session: limits } = place.config;
-    const group = await createGroup(`session-${order.id}`, { memoryBytes: limits.memory, processes: limits.processes, diskBytes: limits.disk, cpus: limits.cpus });
     const token = randomBytes(24).toString('base64url');
     const record: SessionRecord = {
       id: order.id, environment: order.environment.id, source: { ...order.source }, token, basePath: `/s/${order.id}/`, startedAt: instant(clock), isolated: place.isolated,
-      ...(group?.memoryUsage ? { memoryFile: group.memoryUsage } : {}), ...(group?.processCount ? { processesFile: group.processCount } : {}),
     };
     const [supervisor] = await Promise.all([
-      supervisorOrder(folder, order, { place, runtime, egress, group, uid, token }),
+      supervisorOrder(folder, order, { place, runtime, egress, uid, token }),
       folder.writeRecord(record),
       folder.renewLease(),
     ]);
-    await writeFile(folder.file('order.json'), JSON.stringify(supervisor), { mode: 0o600 });
+    await writeFile(folder.file('order.json'), JSON.stringify(supervisor.order), { mode: 0o600 });
     const child = start([place.python, '-I', '-S', '-B', join(RUNTIME, 'supervise.py'), folder.path], { env: { PATH: '/usr/bin:/bin' }, stdio: ['ignore', 'pipe', 'pipe'], outlive: true });
     this.#running.set(order.id, record);
     this.#own.add(order.id);
@@ -108,9 +104,8 @@ export class LocalLauncher implements Launcher {
   }
 
   async stats(id: string): Promise<Stats> {
-    const record = this.#running.get(id);
-    const number = async (path: string | undefined): Promise<number> => (path ? Number.parseInt(await readFile(path, 'utf8').catch(() => '0'), 10) : 0);
-    return { memoryBytes: await number(record?.memoryFile), cpuSeconds: 0, processes: await number(record?.processesFile), diskBytes: 0 };
+    const usage = await this.#parts.place.limits.usage(`session-${id}`);
+    return { ...usage, diskBytes: 0 };
   }
 
   /** Tells every supervisor that a hub still asks for its session. */

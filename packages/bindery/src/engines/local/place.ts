@@ -1,9 +1,10 @@
-import { randomInt } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../base/config.ts';
 import type { Worker } from '../../base/worker.ts';
+import { detectLimits, type Limits } from './limits/limits.ts';
 import { identityFiles } from './sandbox.ts';
 import { seccompFilter } from './seccomp.ts';
 
@@ -18,6 +19,8 @@ export interface Place {
   /** Interpreter for the helpers outside the sandbox (Python 3.8 or newer). */
   readonly python: string;
   readonly folders: { readonly environments: string; readonly bytecode: string; readonly uvCache: string; readonly tools: string; readonly sessions: string; readonly saved: string };
+  /** How sandboxes are bounded here. */
+  readonly limits: Limits;
   /** File with the system call filter. */
   readonly seccomp: string;
 }
@@ -45,7 +48,8 @@ export async function preparePlace(facts: Pick<Place, 'config' | 'worker' | 'iso
   for (const folder of [folders.sessions, folders.saved]) await mkdir(folder, { recursive: true, mode: 0o700 });
   const seccomp = join(folders.tools, `seccomp-${process.arch}.bpf`);
   if (facts.isolated) await writeFile(seccomp, seccompFilter(process.arch));
-  return { ...facts, folders, seccomp };
+  const limits = await detectLimits({ scope: createHash('sha256').update(state).digest('hex').slice(0, 12) });
+  return { ...facts, folders, seccomp, limits };
 }
 
 /** A uid that nothing else runs as, for one build or session of a root hub; undefined for any other hub. */

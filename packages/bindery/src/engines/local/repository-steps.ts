@@ -1,4 +1,5 @@
 import { mkdir, readdir, rm, writeFile, chmod } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { run } from '../../base/run.ts';
@@ -7,6 +8,7 @@ import type { Step } from '../../contracts/plan.ts';
 import type { Uv } from '../../clients/uv.ts';
 import { enclose, LIMIT_BROKEN, makeOverlay, type Overlay } from './enclosure.ts';
 import { freshUid, ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
+import { sitePackages } from './prefix.ts';
 import { INSIDE, userEnv, type Sandbox } from './sandbox.ts';
 import { forwarder, proxyEnvironment, type Egress } from './egress/egress.ts';
 
@@ -30,13 +32,15 @@ export async function runRepositorySteps(place: Place, uv: Uv, egress: Egress | 
   const overlay = await makeOverlay(scratch, [join(folder, 'prefix')], place, uid);
   const identity = await writeIdentity(scratch, uid);
   const requirements = join(scratch, 'source.txt');
+  const bytecode = join(scratch, 'bytecode.json');
+  await writeFile(bytecode, '{}', { mode: 0o644 });
   await writeFile(requirements, order.lock.packages.filter((entry) => entry.from === 'source').map((entry) => [entry.requirement, ...entry.hashes.map((hash) => `    --hash=${hash}`)].join(' \\\n')).join('\n'), { mode: 0o644 });
   const box = (command: readonly string[]): Sandbox => ({
     uid, network: 'none', identity, cwd: INSIDE.home, seccomp: true, shmBytes: 256 << 20, tmpBytes: 2 * 2 ** 30, links: [],
     env: userEnv({ ...order.plan.env, ...(egress ? proxyEnvironment() : {}), ...publicIndex(uv), UV_CACHE_DIR: '/run/bindery/cache/uv', PIP_CACHE_DIR: '/run/bindery/cache/pip' }),
     read: [
       [order.lock.python.prefix, order.lock.python.prefix], [uv.path, '/opt/bindery/uv'], [RUNTIME, INSIDE.runtime],
-      [order.tree.folder, INSIDE.tree], [requirements, '/run/bindery/source.txt'], ...(egress ? [[egress.folder, INSIDE.egress] as const, [forwarder().file, '/opt/bindery/forward.py'] as const] : []),
+      [order.tree.folder, INSIDE.tree], [requirements, '/run/bindery/source.txt'], [bytecode, '/run/bindery/bytecode.json'], ...(egress ? [[egress.folder, INSIDE.egress] as const, [forwarder().file, '/opt/bindery/forward.py'] as const] : []),
     ],
     write: [[overlay.mount, INSIDE.environment], [home, INSIDE.home], [cache, '/run/bindery/cache']],
     command: [`/usr/bin/env`, order.lock.python.path, '-I', '-S', '-B', `${INSIDE.runtime}/step.py`, egress ? `${INSIDE.egress}/${egress.socketName}` : '-', ...command],
@@ -49,15 +53,17 @@ export async function runRepositorySteps(place: Place, uv: Uv, egress: Egress | 
       if (tail.length > 60) tail.shift();
       log.line(line);
     };
-    const limits = { memoryBytes: place.config.build.memory, processes: place.config.build.processes, diskBytes: place.config.build.disk, cpus: place.config.session.cpus };
-    const result = await enclose(place, { name: `${order.id.slice(0, 12)}-${name}`, box: box(command), overlay, limits, folders: [home, cache, overlay.upper], scratch, timeoutMs: place.config.build.timeout * 1000, signal, onLine });
+    const { memory, processes, disk } = place.config.build;
+    const allowed = { memory, processes, disk, cpus: availableParallelism() };
+    const result = await enclose(place, { name: `${order.id.slice(0, 12)}-${name}`, box: box(command), overlay, allowed, folders: [home, cache, overlay.upper], scratch, timeoutMs: place.config.build.timeout * 1000, signal, onLine });
     if (result.timedOut) throw new BinderyError('build_timeout', `${what} took longer than ${place.config.build.timeout} seconds.`, { logTail: tail.join('\n') });
     if (result.code === LIMIT_BROKEN) throw new BinderyError('build_failed', `${what} was ended: ${tail.at(-1) ?? 'a limit was broken'}`, { logTail: tail.join('\n') });
     if (result.code !== 0) throw new BinderyError('build_failed', `${what} failed (${result.code === null ? result.signal : `exit code ${result.code}`}).`, { logTail: tail.join('\n') });
   };
   await step('content', "Laying out the repository's files", ['cp', '-a', '--', `${INSIDE.tree}/.`, INSIDE.home]);
   for (const [index, one] of strangersSteps(order).entries()) await step(String(index), sentence(one), command(one));
-  await step('bytecode', 'Compiling what was built', [`${INSIDE.environment}/bin/python`, '-I', '-S', '-B', '-m', 'compileall', '-q', '--invalidation-mode', 'unchecked-hash', `${INSIDE.environment}/lib`]).catch(() => {});
+  await writeFile(bytecode, JSON.stringify({ site: (await sitePackages(join(folder, 'prefix'))).replace(join(folder, 'prefix'), INSIDE.environment), store: null, keys: {} }), { mode: 0o644 });
+  await step('bytecode', 'Compiling what was built', [`${INSIDE.environment}/bin/python`, '-I', '-S', '-B', `${INSIDE.runtime}/bytecode.py`, '/run/bindery/bytecode.json']);
   await keep(place, folder, scratch, home, overlay, uid);
 }
 

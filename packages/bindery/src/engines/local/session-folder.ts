@@ -15,8 +15,6 @@ const SessionRecord = z.object({
   basePath: z.string(),
   startedAt: Instant,
   isolated: z.boolean(),
-  memoryFile: z.string().optional(),
-  processesFile: z.string().optional(),
 });
 export type SessionRecord = z.infer<typeof SessionRecord>;
 

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SessionOrder } from '../../contracts/engine.ts';
-import { makeOverlay, rlimits, watching, type Overlay } from './enclosure.ts';
+import { bounded, makeOverlay, type Overlay } from './enclosure.ts';
 import { forwarder, proxyEnvironment, type Egress } from './egress/egress.ts';
-import type { Group } from './limits/group.ts';
+import type { Group } from './limits/limits.ts';
 import { ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
 import { INSIDE, sandboxArgv, userEnv, type Sandbox } from './sandbox.ts';
 import type { ServerRuntime } from './server-runtime.ts';
@@ -16,33 +16,27 @@ export interface SessionParts {
   readonly place: Place;
   readonly runtime: ServerRuntime;
   readonly egress: Egress | undefined;
-  readonly group: Group | undefined;
   readonly uid: number | undefined;
   readonly token: string;
 }
 
 /** Makes a session's folders and everything its supervisor needs to know, as plain data (runtime/supervise.py). */
-export async function supervisorOrder(folder: SessionFolder, order: SessionOrder, parts: SessionParts): Promise<Record<string, unknown>> {
-  const { place, uid, group } = parts;
+export async function supervisorOrder(folder: SessionFolder, order: SessionOrder, parts: SessionParts): Promise<{ order: Record<string, unknown>; group: Group }> {
+  const { place, uid } = parts;
   const { session } = place.config;
   const layers = [join(order.environment.location, 'layer'), join(order.environment.location, 'prefix')].filter((path) => existsSync(path));
   const home = await ownFolder(folder.file('home'), uid, 0o755);
   const identity = await writeIdentity(folder.path, uid);
   const overlay = place.overlay ? await makeOverlay(folder.file('overlay'), layers, place, uid) : undefined;
-  const limits = { memoryBytes: session.memory, processes: session.processes, diskBytes: session.disk, cpus: session.cpus };
+  const { group, ...limits } = await bounded(place, `session-${order.id}`, session, [home, ...(overlay ? [overlay.upper] : [])], uid !== undefined);
   const box = sessionBox(order, parts, overlay, home, identity);
   const leftovers = join(order.environment.location, 'leftovers');
   const copies = existsSync(leftovers) ? [[`${INSIDE.tree}/.git`, `${INSIDE.home}/.git`], [INSIDE.leftovers, INSIDE.home]] : [[INSIDE.tree, INSIDE.home]];
-  return {
+  const plain = {
     argv: sandboxArgv(box),
-    uid: uid ?? null,
     overlay: overlay ?? null,
     seccomp: place.seccomp,
-    join: group?.joinFiles ?? [],
-    groups: group?.folders ?? [],
-    oomEvents: group?.oomEvents ?? null,
-    rlimits: rlimits(limits, group),
-    watch: watching(limits, group, [home, ...(overlay ? [overlay.upper] : [])]),
+    ...limits,
     leaseSeconds: session.lease,
     startSeconds: session.startTimeout,
     graceSeconds: 3,
@@ -53,6 +47,7 @@ export async function supervisorOrder(folder: SessionFolder, order: SessionOrder
     save: { argv: saveArgv(box, home, parts), to: join(place.folders.saved, `${order.id}.tar.gz`), bytes: session.disk },
     remove: [home, folder.file('overlay'), folder.file('etc'), folder.file('jupyter.sock')],
   };
+  return { order: plain, group };
 }
 
 function sessionBox(order: SessionOrder, parts: SessionParts, overlay: Overlay | undefined, home: string, identity: string): Sandbox {
