@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path';
 import { run, type RunResult } from '../../base/run.ts';
 import type { Bounds, Group } from './limits/limits.ts';
 import { rlimits } from './limits/rlimits.ts';
-import { sandboxArgv, type Sandbox } from './sandbox.ts';
+import { forwarder, type Egress } from './egress/egress.ts';
+import { INSIDE, sandboxArgv, type Sandbox } from './sandbox.ts';
 import { RUNTIME, type Place } from './place.ts';
 
 /** The environment as a sandbox may change it: what lies below is never written to. */
@@ -60,7 +61,7 @@ export interface EnclosedStep {
   readonly scratch: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
-  readonly onLine: (line: string) => void;
+  readonly onLine: (line: string, from: 'stdout' | 'stderr') => void;
 }
 
 /** Exit code of the helper when a limit was broken; the sentence is the last line of stderr. */
@@ -73,9 +74,19 @@ export async function enclose(place: Place, step: EnclosedStep): Promise<RunResu
   const file = join(step.scratch, `${step.name}.json`);
   await writeFile(file, JSON.stringify(order), { mode: 0o600 });
   try {
-    return await run([place.python, '-I', '-S', '-B', join(RUNTIME, 'enclose.py'), file], { env: { PATH: '/usr/bin:/bin' }, timeoutMs: step.timeoutMs, signal: step.signal, onLine: step.onLine });
+    return await run([place.python.path, '-I', '-S', '-B', join(RUNTIME, 'enclose.py'), file], { env: { PATH: '/usr/bin:/bin' }, timeoutMs: step.timeoutMs, signal: step.signal, onLine: step.onLine });
   } finally {
     await place.limits.end(group.name);
     await rm(file, { force: true });
   }
+}
+
+/** What a sandbox must see to have a way out. */
+export function wayOut(egress: Egress | undefined): (readonly [string, string])[] {
+  return egress ? [[egress.folder, INSIDE.egress], [forwarder().file, '/opt/bindery/forward.py']] : [];
+}
+
+/** A command with the way out opened before it (runtime/step.py). `python` must be visible inside. */
+export function stepCommand(python: string, egress: Egress | undefined, command: readonly string[]): string[] {
+  return [python, '-I', '-S', '-B', `${INSIDE.runtime}/step.py`, egress ? `${INSIDE.egress}/${egress.socketName}` : '-', ...command];
 }

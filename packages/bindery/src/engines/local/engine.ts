@@ -6,13 +6,18 @@ import type { Config } from '../../base/config.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Worker } from '../../base/worker.ts';
 import { findUv, type Uv } from '../../clients/uv.ts';
+import type { Interpreter, BuildPlan } from '../../contracts/plan.ts';
+import type { Tree } from '../../contracts/source.ts';
 import type { Engine, SavedWork, Session, StageLog } from '../../contracts/engine.ts';
 import { LocalBuilder } from './builder.ts';
 import { startEgress, type Egress } from './egress/egress.ts';
 import { Interpreters } from './interpreters.ts';
 import { LocalLauncher } from './launcher.ts';
+import { makeLock, type UnkeyedLock } from './lock.ts';
+import type { Sandboxed } from './lock-resolve.ts';
 import { preparePlace, type Place } from './place.ts';
 import { probe } from './probe.ts';
+import { strangeRun } from './strange-run.ts';
 import { serverRuntime, type ServerRuntime } from './server-runtime.ts';
 
 export interface LocalEngineOptions {
@@ -50,13 +55,13 @@ export class LocalEngine implements Engine {
         for (const listener of this.#listeners) listener(session);
       },
     });
-    this.builder = new LocalBuilder({ place, clock: options.clock, uv: () => services.uv(), egress: () => services.egress(place), inUse: () => this.launcher.environments(), lock: (plan, tree, log, signal) => services.lock(plan, tree, log, signal) });
+    this.builder = new LocalBuilder({ place, clock: options.clock, uv: () => services.uv(), egress: () => services.egress(place), inUse: () => this.launcher.environments(), lock: (plan, tree, log, signal) => services.lock(place, plan, tree, log, signal) });
   }
 
   static async open(options: LocalEngineOptions): Promise<LocalEngine> {
     const services = new Services(options);
     const python = await services.helperPython();
-    const { sandbox, overlay } = await probe(python, options.worker, options.config.folders.state);
+    const { sandbox, overlay } = await probe(python.path, options.worker, options.config.folders.state);
     const place = await preparePlace({ config: options.config, worker: options.worker, isolated: sandbox.ok, overlay: overlay.ok, python });
     if (!sandbox.ok) options.log.warn(sandbox, 'sessions are not isolated');
     const engine = new LocalEngine(place, services, options);
@@ -118,6 +123,13 @@ class Services {
     return (this.#egress ??= forgetFailure(this.#startEgress(place), () => (this.#egress = undefined)));
   }
 
+  /** Asks uv which packages exactly; what runs a stranger's code for that runs in a sandbox. */
+  async lock(place: Place, plan: BuildPlan, tree: Tree, log: StageLog, signal: AbortSignal): Promise<UnkeyedLock> {
+    const { config, worker, clock } = this.#options;
+    const sandboxed: Sandboxed | undefined = place.isolated ? async (order) => strangeRun(place, await this.egress(place), order) : undefined;
+    return makeLock(plan, tree, { uv: await this.uv(), interpreters: this.#interpreters, worker, config, clock, sandboxed }, log, signal);
+  }
+
   async #startEgress(place: Place): Promise<Egress> {
     const { index } = await this.uv();
     const { log, clock, config } = this.#options;
@@ -127,10 +139,10 @@ class Services {
   }
 
   /** The helpers outside the sandbox need no packages, only Python 3.8. */
-  async helperPython(): Promise<string> {
+  async helperPython(): Promise<Interpreter> {
     const { interpreters } = await this.#interpreters.candidates({ requires: '>=3.8', prefer: 'newest', because: 'the helpers of the local engine' }, { info: this.#options.say, line: () => {} }, this.#closing.signal);
     if (!interpreters[0]) throw new BinderyError('python_not_found', 'Bindery needs Python 3.8 or newer on this machine.');
-    return interpreters[0].path;
+    return interpreters[0];
   }
 
   async close(): Promise<void> {

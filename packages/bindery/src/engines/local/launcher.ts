@@ -57,7 +57,7 @@ export class LocalLauncher implements Launcher {
       folder.renewLease(),
     ]);
     await writeFile(folder.file('order.json'), JSON.stringify(supervisor.order), { mode: 0o600 });
-    const child = start([place.python, '-I', '-S', '-B', join(RUNTIME, 'supervise.py'), folder.path], { env: { PATH: '/usr/bin:/bin' }, stdio: ['ignore', 'pipe', 'pipe'], outlive: true });
+    const child = start([place.python.path, '-I', '-S', '-B', join(RUNTIME, 'supervise.py'), folder.path], { env: { PATH: '/usr/bin:/bin' }, stdio: ['ignore', 'pipe', 'pipe'], outlive: true });
     this.#running.set(order.id, record);
     this.#own.add(order.id);
     const stderr = keepTail(child);
@@ -178,7 +178,7 @@ export class LocalLauncher implements Launcher {
   async #finish(folder: SessionFolder, reason: EndReason, message: string | undefined): Promise<void> {
     const { place } = this.#parts;
     const ended = JSON.stringify({ reason, message: message ?? null });
-    const result = await run([place.python, '-I', '-S', '-B', join(RUNTIME, 'supervise.py'), folder.path, ended], { env: { PATH: '/usr/bin:/bin' }, timeoutMs: 180_000 });
+    const result = await run([place.python.path, '-I', '-S', '-B', join(RUNTIME, 'supervise.py'), folder.path, ended], { env: { PATH: '/usr/bin:/bin' }, timeoutMs: 180_000 });
     if (result.code !== 0) {
       this.#parts.log.error({ stderr: result.stderr.slice(-2000) }, 'a session could not be cleaned up');
       await writeFile(folder.file('ended.json'), JSON.stringify({ reason, message: message ?? null, at: instant(this.#parts.clock) }));

@@ -3,6 +3,7 @@ import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../base/config.ts';
+import type { Interpreter } from '../../contracts/plan.ts';
 import type { Worker } from '../../base/worker.ts';
 import { detectLimits, type Limits } from './limits/limits.ts';
 import { identityFiles } from './sandbox.ts';
@@ -17,7 +18,7 @@ export interface Place {
   /** True when an environment can be overlaid; else sessions get a site folder of their own. */
   readonly overlay: boolean;
   /** Interpreter for the helpers outside the sandbox (Python 3.8 or newer). */
-  readonly python: string;
+  readonly python: Interpreter;
   readonly folders: { readonly environments: string; readonly bytecode: string; readonly uvCache: string; readonly tools: string; readonly sessions: string; readonly saved: string };
   /** How sandboxes are bounded here. */
   readonly limits: Limits;

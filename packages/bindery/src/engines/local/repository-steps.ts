@@ -6,11 +6,11 @@ import { run } from '../../base/run.ts';
 import type { BuildOrder, StageLog } from '../../contracts/engine.ts';
 import type { Step } from '../../contracts/plan.ts';
 import type { Uv } from '../../clients/uv.ts';
-import { enclose, LIMIT_BROKEN, makeOverlay, type Overlay } from './enclosure.ts';
+import { enclose, LIMIT_BROKEN, makeOverlay, stepCommand, wayOut, type Overlay } from './enclosure.ts';
 import { freshUid, ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
 import { sitePackages } from './prefix.ts';
 import { INSIDE, userEnv, type Sandbox } from './sandbox.ts';
-import { forwarder, proxyEnvironment, type Egress } from './egress/egress.ts';
+import { proxyEnvironment, type Egress } from './egress/egress.ts';
 
 /** Steps that run a stranger's code, in order (I7): packages built from source, packages of the repository, its own programs. */
 export function strangersSteps(order: BuildOrder): Step[] {
@@ -40,10 +40,10 @@ export async function runRepositorySteps(place: Place, uv: Uv, egress: Egress | 
     env: userEnv({ ...order.plan.env, ...(egress ? proxyEnvironment() : {}), ...publicIndex(uv), UV_CACHE_DIR: '/run/bindery/cache/uv', PIP_CACHE_DIR: '/run/bindery/cache/pip' }),
     read: [
       [order.lock.python.prefix, order.lock.python.prefix], [uv.path, '/opt/bindery/uv'], [RUNTIME, INSIDE.runtime],
-      [order.tree.folder, INSIDE.tree], [requirements, '/run/bindery/source.txt'], [bytecode, '/run/bindery/bytecode.json'], ...(egress ? [[egress.folder, INSIDE.egress] as const, [forwarder().file, '/opt/bindery/forward.py'] as const] : []),
+      [order.tree.folder, INSIDE.tree], [requirements, '/run/bindery/source.txt'], [bytecode, '/run/bindery/bytecode.json'], ...wayOut(egress),
     ],
     write: [[overlay.mount, INSIDE.environment], [home, INSIDE.home], [cache, '/run/bindery/cache']],
-    command: [`/usr/bin/env`, order.lock.python.path, '-I', '-S', '-B', `${INSIDE.runtime}/step.py`, egress ? `${INSIDE.egress}/${egress.socketName}` : '-', ...command],
+    command: stepCommand(order.lock.python.path, egress, command),
   });
   const step = async (name: string, what: string, command: readonly string[]): Promise<void> => {
     log.info(what);

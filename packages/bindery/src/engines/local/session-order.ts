@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SessionOrder } from '../../contracts/engine.ts';
-import { bounded, makeOverlay, type Overlay } from './enclosure.ts';
-import { forwarder, proxyEnvironment, type Egress } from './egress/egress.ts';
+import { bounded, makeOverlay, wayOut, type Overlay } from './enclosure.ts';
+import { proxyEnvironment, type Egress } from './egress/egress.ts';
 import type { Group } from './limits/limits.ts';
 import { ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
 import { INSIDE, sandboxArgv, userEnv, type Sandbox } from './sandbox.ts';
@@ -69,7 +69,7 @@ function sessionBox(order: SessionOrder, parts: SessionParts, overlay: Overlay |
       [runtime.prefix, INSIDE.server], [RUNTIME, INSIDE.runtime], [order.tree.folder, INSIDE.tree],
       ...unique([runtime.python.prefix, order.lock.python.prefix]).map((path) => [path, path] as const),
       ...(existsSync(leftovers) ? [[leftovers, INSIDE.leftovers] as const] : []),
-      ...(parts.egress ? [[parts.egress.folder, INSIDE.egress] as const, [forwarder().file, '/opt/bindery/forward.py'] as const] : []),
+      ...wayOut(parts.egress),
     ],
     write: [...(overlay ? [[environment, INSIDE.environment] as const] : []), [home, INSIDE.home]],
     command: order.plan.start ? startScript(order.plan.start, serve, existsSync(leftovers)) : serve,
