@@ -42,6 +42,38 @@ def lazy_rfc3987():
     sys.modules["rfc3987_syntax"] = stand_in
 
 
+def lazily(*names):
+    """Modules that the server imports at its start and uses rarely or never: loaded at their first use (importlib's lazy loader)."""
+    import importlib.util
+
+    for name in names:
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.loader is None:
+            continue
+        spec.loader = importlib.util.LazyLoader(spec.loader)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+
+
+def no_ipython():
+    """notebook_shim wants the name of IPython's folder and nothing else of it."""
+    if "IPython" in sys.modules:
+        return
+    package, paths = types.ModuleType("IPython"), types.ModuleType("IPython.paths")
+    package.__path__ = []
+    package.paths = paths
+    paths.get_ipython_dir = lambda: os.environ.get("IPYTHONDIR") or os.path.expanduser("~/.ipython")
+    sys.modules["IPython"], sys.modules["IPython.paths"] = package, paths
+
+
+def ipython_again():
+    """From here on whoever asks gets the real one."""
+    if not getattr(sys.modules.get("IPython"), "__file__", None):
+        sys.modules.pop("IPython", None)
+        sys.modules.pop("IPython.paths", None)
+
+
 def no_yarn():
     """LabApp's class body asks yarn for its configuration, by starting node, whenever node is on PATH."""
     try:
@@ -139,6 +171,8 @@ def main():
     if order["forward"]:
         subprocess.Popen(order["forward"], stdin=subprocess.DEVNULL)
     lazy_rfc3987()
+    lazily("requests", "httpx")
+    no_ipython()
     no_yarn()
     LabApp = app_class()
     eager_nudge()
@@ -175,6 +209,7 @@ def serve(LabApp, order, order_fd):
     ServerApp.write_browser_open_files = lambda app: None
     ServerApp.running_server_info = lambda app, kernel_count=True: "The server is running."
     app = LabApp.initialize_server([], config=settings(order))
+    ipython_again()
     app.start()
 
 
