@@ -17,7 +17,7 @@ export interface BuildContext extends Context {
  */
 export async function build(plan: BuildPlan, lock: Lock, tree: Tree, ctx: BuildContext): Promise<Environment> {
   const since = ctx.clock.monotonic();
-  const id: Digest = environmentId(plan, lock, tree);
+  const id: Digest = environmentId(plan, lock, tree, ctx.engine);
   const found = await ctx.engine.builder.find(id);
   if (found) {
     ctx.emit({ phase: 'building', kind: 'done', message: 'The environment is there', ms: ctx.clock.monotonic() - since, cached: true });
@@ -30,7 +30,8 @@ export async function build(plan: BuildPlan, lock: Lock, tree: Tree, ctx: BuildC
   };
   const watcher = {
     log,
-    waiting: (position: number) => ctx.emit({ phase: 'waiting', kind: 'info', message: `Waiting for other builds (place ${position})`, position }),
+    waiting: (position: number) =>
+      ctx.emit({ phase: 'waiting', kind: 'info', message: `Waiting for other builds (place ${position})`, position }),
     begins: () => ctx.emit({ phase: 'building', kind: 'begin', message: 'Building the environment' }),
   };
   const environment = await ctx.builds.join(order, ctx.engine.builder, watcher, ctx.signal);

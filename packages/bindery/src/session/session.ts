@@ -21,8 +21,13 @@ export async function startSession(request: LaunchRequest, made: Made, ctx: Cont
     info: (message: string) => ctx.emit({ phase: 'launching', kind: 'info', message }),
     line: (message: string) => ctx.emit({ phase: 'launching', kind: 'log', message }),
   };
-  if (!ctx.engine.isolated && request.options.trust !== true) throw new BinderyError('sandbox_unavailable', 'This machine cannot isolate what the repository would run.');
-  const session = await ctx.engine.launcher.start({ id: request.sessionId, ...made, env: request.env, trust: request.options.trust === true }, log, ctx.signal);
+  if (!ctx.engine.isolated && request.options.trust !== true)
+    throw new BinderyError('sandbox_unavailable', 'This machine cannot isolate what the repository would run.');
+  const session = await ctx.engine.launcher.start(
+    { id: request.sessionId, ...made, env: request.env, trust: request.options.trust === true },
+    log,
+    ctx.signal,
+  );
   ctx.emit({ phase: 'launching', kind: 'done', message: 'The notebook server answers', ms: ctx.clock.monotonic() - since });
   return session;
 }

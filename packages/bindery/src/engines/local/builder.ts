@@ -13,7 +13,13 @@ import { removeAll, runRepositorySteps, strangersSteps } from './repository-step
 import type { Egress } from './egress/egress.ts';
 import type { Place } from './place.ts';
 
-const Record = z.object({ id: Digest, bytes: z.number(), builtAt: Instant, layers: z.number().int().min(1).max(2), leftovers: z.boolean() });
+const Record = z.object({
+  id: Digest,
+  bytes: z.number(),
+  builtAt: Instant,
+  layers: z.number().int().min(1).max(2),
+  leftovers: z.boolean(),
+});
 
 export interface LocalBuilderParts {
   readonly place: Place;
@@ -42,7 +48,10 @@ export class LocalBuilder implements Builder {
     const now = this.#parts.clock.now() / 1000;
     if (known) {
       // Its time of use, for the clean-up; gone means that somebody removed it.
-      return utimes(folder, now, now).then(() => known, () => this.#forget(id));
+      return utimes(folder, now, now).then(
+        () => known,
+        () => this.#forget(id),
+      );
     }
     const environment = await this.#read(id);
     if (environment) {
@@ -61,7 +70,19 @@ export class LocalBuilder implements Builder {
       const uv = await this.#parts.uv();
       const wheels = order.lock.packages.filter((entry) => entry.from === 'wheel');
       log.info(`Installing ${wheels.length} packages for Python ${order.lock.python.version}`);
-      await makePrefix(place, uv, { folder, mountedAt: INSIDE.environment, python: order.lock.python, requirements: requirementLines(wheels), bytecodeKeys: bytecodeKeys(wheels, order.lock.python, INSIDE.environment), signal }, log);
+      await makePrefix(
+        place,
+        uv,
+        {
+          folder,
+          mountedAt: INSIDE.environment,
+          python: order.lock.python,
+          requirements: requirementLines(wheels),
+          bytecodeKeys: bytecodeKeys(wheels, order.lock.python, INSIDE.environment),
+          signal,
+        },
+        log,
+      );
       const more = strangersSteps(order).length > 0;
       if (more) await runRepositorySteps(place, uv, await this.#parts.egress(), folder, order, log, signal);
       const record = { id: order.id, bytes: await ownBytes(folder), builtAt: instant(clock), layers: more ? 2 : 1, leftovers: more };
@@ -96,7 +117,8 @@ export class LocalBuilder implements Builder {
   /** Half-built environments of hubs that died (I3). Call while no build runs. */
   async discardUnfinished(): Promise<void> {
     const { environments } = this.#parts.place.folders;
-    for (const name of await readdir(environments)) if (name.includes('.part-') || name.includes('.gone-')) await removeAll(join(environments, name));
+    for (const name of await readdir(environments))
+      if (name.includes('.part-') || name.includes('.gone-')) await removeAll(join(environments, name));
     await rm(join(environments, 'lock'), { force: true });
   }
 

@@ -21,7 +21,14 @@ export interface Overlay {
 
 /** Folders for an overlay below `folder`, made for `uid`. */
 export async function makeOverlay(folder: string, lower: readonly string[], place: Place, uid: number | undefined): Promise<Overlay> {
-  const overlay = { lower, upper: join(folder, 'upper'), work: join(folder, 'work'), mount: join(folder, 'mount'), owner: place.worker.uid ?? null, uid: uid ?? null };
+  const overlay = {
+    lower,
+    upper: join(folder, 'upper'),
+    work: join(folder, 'work'),
+    mount: join(folder, 'mount'),
+    owner: place.worker.uid ?? null,
+    uid: uid ?? null,
+  };
   for (const path of [overlay.upper, overlay.work, overlay.mount]) {
     await mkdir(path, { recursive: true, mode: 0o755 });
     if (uid !== undefined) await chown(path, uid, uid);
@@ -36,7 +43,13 @@ export interface Allowance extends Bounds {
 }
 
 /** A sandbox's limits as plain data for the helpers outside it (runtime/usage.py): a control group, rlimits, and what is left to be watched. */
-export async function bounded(place: Place, name: string, allowed: Allowance, folders: readonly string[], ownUser: boolean): Promise<Record<string, unknown> & { group: Group }> {
+export async function bounded(
+  place: Place,
+  name: string,
+  allowed: Allowance,
+  folders: readonly string[],
+  ownUser: boolean,
+): Promise<Record<string, unknown> & { group: Group }> {
   const group = await place.limits.create(name, allowed);
   const { enforced } = place.limits;
   return {
@@ -45,7 +58,12 @@ export async function bounded(place: Place, name: string, allowed: Allowance, fo
     groups: group.joinFiles.map((file) => dirname(file)),
     oomEvents: group.oomEvents ?? null,
     rlimits: Object.fromEntries(rlimits(allowed, enforced, ownUser).map(({ name: kind, value }) => [`RLIMIT_${kind}`, value])),
-    watch: { folders, disk: allowed.disk, memory: enforced.memory ? null : allowed.memory, processes: enforced.processes ? null : allowed.processes },
+    watch: {
+      folders,
+      disk: allowed.disk,
+      memory: enforced.memory ? null : allowed.memory,
+      processes: enforced.processes ? null : allowed.processes,
+    },
   };
 }
 
@@ -74,7 +92,12 @@ export async function enclose(place: Place, step: EnclosedStep): Promise<RunResu
   const file = join(step.scratch, `${step.name}.json`);
   await writeFile(file, JSON.stringify(order), { mode: 0o600 });
   try {
-    return await run([place.python.path, '-I', '-S', '-B', join(RUNTIME, 'enclose.py'), file], { env: { PATH: '/usr/bin:/bin' }, timeoutMs: step.timeoutMs, signal: step.signal, onLine: step.onLine });
+    return await run([place.python.path, '-I', '-S', '-B', join(RUNTIME, 'enclose.py'), file], {
+      env: { PATH: '/usr/bin:/bin' },
+      timeoutMs: step.timeoutMs,
+      signal: step.signal,
+      onLine: step.onLine,
+    });
   } finally {
     await place.limits.end(group.name);
     await rm(file, { force: true });
@@ -83,7 +106,12 @@ export async function enclose(place: Place, step: EnclosedStep): Promise<RunResu
 
 /** What a sandbox must see to have a way out. */
 export function wayOut(egress: Egress | undefined): (readonly [string, string])[] {
-  return egress ? [[egress.folder, INSIDE.egress], [forwarder().file, '/opt/bindery/forward.py']] : [];
+  return egress
+    ? [
+        [egress.folder, INSIDE.egress],
+        [forwarder().file, '/opt/bindery/forward.py'],
+      ]
+    : [];
 }
 
 /** A command with the way out opened before it (runtime/step.py). `python` must be visible inside. */

@@ -40,6 +40,7 @@ export async function createLocalEngine(options: LocalEngineOptions): Promise<Lo
 
 export class LocalEngine implements Engine {
   readonly id = 'local';
+  readonly lacks = { apt: 'Debian packages need root on this machine or a container engine; what is installed here can be used.' } as const;
   readonly isolated: boolean;
   readonly builder: LocalBuilder;
   readonly launcher: LocalLauncher;
@@ -50,12 +51,23 @@ export class LocalEngine implements Engine {
     this.isolated = place.isolated;
     this.#services = services;
     this.launcher = new LocalLauncher({
-      place, clock: options.clock, log: options.log, runtime: () => services.runtime(place), egress: () => services.egress(place),
+      place,
+      clock: options.clock,
+      log: options.log,
+      runtime: () => services.runtime(place),
+      egress: () => services.egress(place),
       ended: (session) => {
         for (const listener of this.#listeners) listener(session);
       },
     });
-    this.builder = new LocalBuilder({ place, clock: options.clock, uv: () => services.uv(), egress: () => services.egress(place), inUse: () => this.launcher.environments(), lock: (plan, tree, log, signal) => services.lock(place, plan, tree, log, signal) });
+    this.builder = new LocalBuilder({
+      place,
+      clock: options.clock,
+      uv: () => services.uv(),
+      egress: () => services.egress(place),
+      inUse: () => this.launcher.environments(),
+      lock: (plan, tree, log, signal) => services.lock(place, plan, tree, log, signal),
+    });
   }
 
   static async open(options: LocalEngineOptions): Promise<LocalEngine> {
@@ -105,17 +117,27 @@ class Services {
 
   uv(): Promise<Uv> {
     const { config, worker, variables, say } = this.#options;
-    return (this.#uv ??= forgetFailure(findUv({ config, worker, variables, say, signal: this.#closing.signal }), () => (this.#uv = undefined)));
+    return (this.#uv ??= forgetFailure(
+      findUv({ config, worker, variables, say, signal: this.#closing.signal }),
+      () => (this.#uv = undefined),
+    ));
   }
 
   runtime(place: Place): Promise<ServerRuntime> {
     const log: StageLog = { info: this.#options.say, line: () => {} };
     const python = async () => {
-      const { interpreters } = await this.#interpreters.candidates({ requires: '>=3.10,<3.15', prefer: 'newest', because: 'the notebook server' }, log, this.#closing.signal);
+      const { interpreters } = await this.#interpreters.candidates(
+        { requires: '>=3.10,<3.15', prefer: 'newest', because: 'the notebook server' },
+        log,
+        this.#closing.signal,
+      );
       if (!interpreters[0]) throw new BinderyError('python_not_found', 'The notebook server needs Python 3.10 or newer.');
       return interpreters[0];
     };
-    return (this.#runtime ??= forgetFailure(serverRuntime(place, () => this.uv(), python, log, this.#closing.signal), () => (this.#runtime = undefined)));
+    return (this.#runtime ??= forgetFailure(
+      serverRuntime(place, () => this.uv(), python, log, this.#closing.signal),
+      () => (this.#runtime = undefined),
+    ));
   }
 
   egress(place: Place): Promise<Egress | undefined> {
@@ -126,7 +148,9 @@ class Services {
   /** Asks uv which packages exactly; what runs a stranger's code for that runs in a sandbox. */
   async lock(place: Place, plan: BuildPlan, tree: Tree, log: StageLog, signal: AbortSignal): Promise<UnkeyedLock> {
     const { config, worker, clock } = this.#options;
-    const sandboxed: Sandboxed | undefined = place.isolated ? async (order) => strangeRun(place, await this.egress(place), order) : undefined;
+    const sandboxed: Sandboxed | undefined = place.isolated
+      ? async (order) => strangeRun(place, await this.egress(place), order)
+      : undefined;
     return makeLock(plan, tree, { uv: await this.uv(), interpreters: this.#interpreters, worker, config, clock, sandboxed }, log, signal);
   }
 
@@ -140,7 +164,11 @@ class Services {
 
   /** The helpers outside the sandbox need no packages, only Python 3.8. */
   async helperPython(): Promise<Interpreter> {
-    const { interpreters } = await this.#interpreters.candidates({ requires: '>=3.8', prefer: 'newest', because: 'the helpers of the local engine' }, { info: this.#options.say, line: () => {} }, this.#closing.signal);
+    const { interpreters } = await this.#interpreters.candidates(
+      { requires: '>=3.8', prefer: 'newest', because: 'the helpers of the local engine' },
+      { info: this.#options.say, line: () => {} },
+      this.#closing.signal,
+    );
     if (!interpreters[0]) throw new BinderyError('python_not_found', 'Bindery needs Python 3.8 or newer on this machine.');
     return interpreters[0];
   }

@@ -49,7 +49,13 @@ export class LocalLauncher implements Launcher {
     const uid = freshUid(place);
     const token = randomBytes(24).toString('base64url');
     const record: SessionRecord = {
-      id: order.id, environment: order.environment.id, source: { ...order.source }, token, basePath: `/s/${order.id}/`, startedAt: instant(clock), isolated: place.isolated,
+      id: order.id,
+      environment: order.environment.id,
+      source: { ...order.source },
+      token,
+      basePath: `/s/${order.id}/`,
+      startedAt: instant(clock),
+      isolated: place.isolated,
     };
     const [supervisor] = await Promise.all([
       supervisorOrder(folder, order, { place, runtime, egress, uid, token }),
@@ -57,7 +63,11 @@ export class LocalLauncher implements Launcher {
       folder.renewLease(),
     ]);
     await writeFile(folder.file('order.json'), JSON.stringify(supervisor.order), { mode: 0o600 });
-    const child = start([place.python.path, '-I', '-S', '-B', join(RUNTIME, 'supervise.py'), folder.path], { env: { PATH: '/usr/bin:/bin' }, stdio: ['ignore', 'pipe', 'pipe'], outlive: true });
+    const child = start([place.python.path, '-I', '-S', '-B', join(RUNTIME, 'supervise.py'), folder.path], {
+      env: { PATH: '/usr/bin:/bin' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      outlive: true,
+    });
     this.#running.set(order.id, record);
     this.#own.add(order.id);
     const stderr = keepTail(child);
@@ -92,7 +102,8 @@ export class LocalLauncher implements Launcher {
       await writeFile(folder.file('stop.json'), JSON.stringify({ reason, graceSeconds: graceMs / 1000 }));
       signalProcess(pid, 'SIGTERM');
       const deadline = this.#parts.clock.monotonic() + graceMs + 130_000; // saving may take two minutes
-      while ((await folder.supervisor()) !== undefined && this.#parts.clock.monotonic() < deadline) await new Promise((done) => setTimeout(done, 20));
+      while ((await folder.supervisor()) !== undefined && this.#parts.clock.monotonic() < deadline)
+        await new Promise((done) => setTimeout(done, 20));
       if ((await folder.supervisor()) !== undefined) signalProcess(pid, 'SIGKILL');
     }
     if (!(await folder.ended())) await this.#finish(folder, reason, undefined);
@@ -152,7 +163,9 @@ export class LocalLauncher implements Launcher {
     if (signal.aborted) return signal.reason as Error;
     const [ended, tail] = await Promise.all([folder.ended(), folder.log(8000)]);
     const timeout = ended?.reason === 'start' && /did not answer/.test(ended.message ?? '');
-    return new BinderyError(timeout ? 'start_timeout' : 'start_failed', ended?.message ?? 'The session could not be started.', { logTail: tail });
+    return new BinderyError(timeout ? 'start_timeout' : 'start_failed', ended?.message ?? 'The session could not be started.', {
+      logTail: tail,
+    });
   }
 
   /** Looks after sessions whose supervisor is not our child: adopted ones. */
@@ -178,7 +191,10 @@ export class LocalLauncher implements Launcher {
   async #finish(folder: SessionFolder, reason: EndReason, message: string | undefined): Promise<void> {
     const { place } = this.#parts;
     const ended = JSON.stringify({ reason, message: message ?? null });
-    const result = await run([place.python.path, '-I', '-S', '-B', join(RUNTIME, 'supervise.py'), folder.path, ended], { env: { PATH: '/usr/bin:/bin' }, timeoutMs: 180_000 });
+    const result = await run([place.python.path, '-I', '-S', '-B', join(RUNTIME, 'supervise.py'), folder.path, ended], {
+      env: { PATH: '/usr/bin:/bin' },
+      timeoutMs: 180_000,
+    });
     if (result.code !== 0) {
       this.#parts.log.error({ stderr: result.stderr.slice(-2000) }, 'a session could not be cleaned up');
       await writeFile(folder.file('ended.json'), JSON.stringify({ reason, message: message ?? null, at: instant(this.#parts.clock) }));

@@ -19,7 +19,14 @@ export interface Place {
   readonly overlay: boolean;
   /** Interpreter for the helpers outside the sandbox (Python 3.8 or newer). */
   readonly python: Interpreter;
-  readonly folders: { readonly environments: string; readonly bytecode: string; readonly uvCache: string; readonly tools: string; readonly sessions: string; readonly saved: string };
+  readonly folders: {
+    readonly environments: string;
+    readonly bytecode: string;
+    readonly uvCache: string;
+    readonly tools: string;
+    readonly sessions: string;
+    readonly saved: string;
+  };
   /** How sandboxes are bounded here. */
   readonly limits: Limits;
   /** File with the system call filter. */

@@ -37,33 +37,89 @@ export async function makePrefix(place: Place, uv: Uv, order: WheelOrder, log: S
   await writeFile(join(work, 'requirements.txt'), order.requirements);
   const inside = (command: string[], network: 'host' | 'none'): Promise<RunResult> => {
     const box: Sandbox = {
-      uid: place.worker.uid, network, identity, cwd: '/tmp', env: 'inherit', seccomp: false, shmBytes: 64 << 20, tmpBytes: 4 * 2 ** 30,
-      read: [[order.python.prefix, order.python.prefix], [uv.path, '/opt/bindery/uv'], [RUNTIME, INSIDE.runtime], [work, '/run/bindery/work'], ...uv.index.files.filter((path) => existsSync(path)).map((path) => [path, path] as const)],
+      uid: place.worker.uid,
+      network,
+      identity,
+      cwd: '/tmp',
+      env: 'inherit',
+      seccomp: false,
+      shmBytes: 64 << 20,
+      tmpBytes: 4 * 2 ** 30,
+      read: [
+        [order.python.prefix, order.python.prefix],
+        [uv.path, '/opt/bindery/uv'],
+        [RUNTIME, INSIDE.runtime],
+        [work, '/run/bindery/work'],
+        ...uv.index.files.filter((path) => existsSync(path)).map((path) => [path, path] as const),
+      ],
       // One mount for store and environment: hard links do not cross mounts.
       write: [[place.config.folders.cache, place.config.folders.cache]],
       links: [[prefix, order.mountedAt]],
       command,
     };
     const argv = sandboxArgv(box) as [string, ...string[]];
-    return run(argv, { env: network === 'host' ? uv.environment(place.folders.uvCache) : { PATH: '/usr/bin:/bin', UV_CACHE_DIR: place.folders.uvCache, UV_NO_CONFIG: '1', HOME: '/tmp', LANG: 'C.UTF-8' }, timeoutMs: 30 * MINUTE, signal: order.signal, onLine: (line) => log.line(uv.index.redact(line)) });
+    return run(argv, {
+      env:
+        network === 'host'
+          ? uv.environment(place.folders.uvCache)
+          : { PATH: '/usr/bin:/bin', UV_CACHE_DIR: place.folders.uvCache, UV_NO_CONFIG: '1', HOME: '/tmp', LANG: 'C.UTF-8' },
+      timeoutMs: 30 * MINUTE,
+      signal: order.signal,
+      onLine: (line) => log.line(uv.index.redact(line)),
+    });
   };
   const must = async (what: string, command: string[], network: 'host' | 'none' = 'none'): Promise<void> => {
     const result = await inside(command, network);
     if (result.code === 0) return;
     const tail = uv.index.redact(`${result.stdout}${result.stderr}`).trimEnd().slice(-4000);
-    if (/No space left on device|os error 28/.test(tail)) throw new BinderyError('disk_full', `The disk is full: ${what} could not be finished.`, { logTail: tail });
-    if (/error sending request|dns error|Connection refused|timed out/i.test(tail)) throw new BinderyError('index_unreachable', `The package index could not be reached while ${what}.`, { logTail: tail });
-    throw new BinderyError('build_failed', `${what[0]?.toUpperCase()}${what.slice(1)} failed (exit code ${result.code}).`, { logTail: tail });
+    if (/No space left on device|os error 28/.test(tail))
+      throw new BinderyError('disk_full', `The disk is full: ${what} could not be finished.`, { logTail: tail });
+    if (/error sending request|dns error|Connection refused|timed out/i.test(tail))
+      throw new BinderyError('index_unreachable', `The package index could not be reached while ${what}.`, { logTail: tail });
+    throw new BinderyError('build_failed', `${what[0]?.toUpperCase()}${what.slice(1)} failed (exit code ${result.code}).`, {
+      logTail: tail,
+    });
   };
   const python = `${order.mountedAt}/bin/python`;
-  await must('making the environment', ['/opt/bindery/uv', 'venv', '--quiet', '--no-project', '--allow-existing', '--python', order.python.path, order.mountedAt]);
+  await must('making the environment', [
+    '/opt/bindery/uv',
+    'venv',
+    '--quiet',
+    '--no-project',
+    '--allow-existing',
+    '--python',
+    order.python.path,
+    order.mountedAt,
+  ]);
   if (order.requirements.trim() !== '') {
-    await must('installing packages', ['/opt/bindery/uv', 'pip', 'install', '--python', python, '--no-deps', '--require-hashes', '--only-binary', ':all:', '--link-mode', 'hardlink', ...(order.options ?? []), '-r', '/run/bindery/work/requirements.txt'], 'host');
+    await must(
+      'installing packages',
+      [
+        '/opt/bindery/uv',
+        'pip',
+        'install',
+        '--python',
+        python,
+        '--no-deps',
+        '--require-hashes',
+        '--only-binary',
+        ':all:',
+        '--link-mode',
+        'hardlink',
+        ...(order.options ?? []),
+        '-r',
+        '/run/bindery/work/requirements.txt',
+      ],
+      'host',
+    );
   }
   await tidy(prefix);
   const site = await sitePackages(prefix);
   await writeKernelSpecs(prefix, order.mountedAt, place.worker);
-  await writeFile(join(work, 'bytecode.json'), JSON.stringify({ site: site.replace(prefix, order.mountedAt), store: place.folders.bytecode, keys: order.bytecodeKeys }));
+  await writeFile(
+    join(work, 'bytecode.json'),
+    JSON.stringify({ site: site.replace(prefix, order.mountedAt), store: place.folders.bytecode, keys: order.bytecodeKeys }),
+  );
   await must('compiling bytecode', [python, '-I', '-S', '-B', `${INSIDE.runtime}/bytecode.py`, '/run/bindery/work/bytecode.json']);
   await rm(work, { recursive: true, force: true });
 }

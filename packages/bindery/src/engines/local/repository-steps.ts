@@ -23,7 +23,15 @@ export function strangersSteps(order: BuildOrder): Step[] {
  * Runs the steps in a build sandbox over `<folder>/prefix`. What they leave is `<folder>/layer` (changes to the environment) and
  * `<folder>/leftovers` (the home as they left it, without .git). Nothing else is written.
  */
-export async function runRepositorySteps(place: Place, uv: Uv, egress: Egress | undefined, folder: string, order: BuildOrder, log: StageLog, signal: AbortSignal): Promise<void> {
+export async function runRepositorySteps(
+  place: Place,
+  uv: Uv,
+  egress: Egress | undefined,
+  folder: string,
+  order: BuildOrder,
+  log: StageLog,
+  signal: AbortSignal,
+): Promise<void> {
   const uid = freshUid(place);
   const scratch = join(folder, 'build');
   await mkdir(scratch, { recursive: true, mode: 0o755 });
@@ -34,15 +42,44 @@ export async function runRepositorySteps(place: Place, uv: Uv, egress: Egress | 
   const requirements = join(scratch, 'source.txt');
   const bytecode = join(scratch, 'bytecode.json');
   await writeFile(bytecode, '{}', { mode: 0o644 });
-  await writeFile(requirements, order.lock.packages.filter((entry) => entry.from === 'source').map((entry) => [entry.requirement, ...entry.hashes.map((hash) => `    --hash=${hash}`)].join(' \\\n')).join('\n'), { mode: 0o644 });
+  await writeFile(
+    requirements,
+    order.lock.packages
+      .filter((entry) => entry.from === 'source')
+      .map((entry) => [entry.requirement, ...entry.hashes.map((hash) => `    --hash=${hash}`)].join(' \\\n'))
+      .join('\n'),
+    { mode: 0o644 },
+  );
   const box = (command: readonly string[]): Sandbox => ({
-    uid, network: 'none', identity, cwd: INSIDE.home, seccomp: true, shmBytes: 256 << 20, tmpBytes: 2 * 2 ** 30, links: [],
-    env: userEnv({ ...order.plan.env, ...(egress ? proxyEnvironment() : {}), ...publicIndex(uv), UV_CACHE_DIR: '/run/bindery/cache/uv', PIP_CACHE_DIR: '/run/bindery/cache/pip' }),
+    uid,
+    network: 'none',
+    identity,
+    cwd: INSIDE.home,
+    seccomp: true,
+    shmBytes: 256 << 20,
+    tmpBytes: 2 * 2 ** 30,
+    links: [],
+    env: userEnv({
+      ...order.plan.env,
+      ...(egress ? proxyEnvironment() : {}),
+      ...publicIndex(uv),
+      UV_CACHE_DIR: '/run/bindery/cache/uv',
+      PIP_CACHE_DIR: '/run/bindery/cache/pip',
+    }),
     read: [
-      [order.lock.python.prefix, order.lock.python.prefix], [uv.path, '/opt/bindery/uv'], [RUNTIME, INSIDE.runtime],
-      [order.tree.folder, INSIDE.tree], [requirements, '/run/bindery/source.txt'], [bytecode, '/run/bindery/bytecode.json'], ...wayOut(egress),
+      [order.lock.python.prefix, order.lock.python.prefix],
+      [uv.path, '/opt/bindery/uv'],
+      [RUNTIME, INSIDE.runtime],
+      [order.tree.folder, INSIDE.tree],
+      [requirements, '/run/bindery/source.txt'],
+      [bytecode, '/run/bindery/bytecode.json'],
+      ...wayOut(egress),
     ],
-    write: [[overlay.mount, INSIDE.environment], [home, INSIDE.home], [cache, '/run/bindery/cache']],
+    write: [
+      [overlay.mount, INSIDE.environment],
+      [home, INSIDE.home],
+      [cache, '/run/bindery/cache'],
+    ],
     command: stepCommand(order.lock.python.path, egress, command),
   });
   const step = async (name: string, what: string, command: readonly string[]): Promise<void> => {
@@ -55,21 +92,58 @@ export async function runRepositorySteps(place: Place, uv: Uv, egress: Egress | 
     };
     const { memory, processes, disk } = place.config.build;
     const allowed = { memory, processes, disk, cpus: availableParallelism() };
-    const result = await enclose(place, { name: `${order.id.slice(0, 12)}-${name}`, box: box(command), overlay, allowed, folders: [home, cache, overlay.upper], scratch, timeoutMs: place.config.build.timeout * 1000, signal, onLine });
-    if (result.timedOut) throw new BinderyError('build_timeout', `${what} took longer than ${place.config.build.timeout} seconds.`, { logTail: tail.join('\n') });
-    if (result.code === LIMIT_BROKEN) throw new BinderyError('build_failed', `${what} was ended: ${tail.at(-1) ?? 'a limit was broken'}`, { logTail: tail.join('\n') });
-    if (result.code !== 0) throw new BinderyError('build_failed', `${what} failed (${result.code === null ? result.signal : `exit code ${result.code}`}).`, { logTail: tail.join('\n') });
+    const result = await enclose(place, {
+      name: `${order.id.slice(0, 12)}-${name}`,
+      box: box(command),
+      overlay,
+      allowed,
+      folders: [home, cache, overlay.upper],
+      scratch,
+      timeoutMs: place.config.build.timeout * 1000,
+      signal,
+      onLine,
+    });
+    if (result.timedOut)
+      throw new BinderyError('build_timeout', `${what} took longer than ${place.config.build.timeout} seconds.`, {
+        logTail: tail.join('\n'),
+      });
+    if (result.code === LIMIT_BROKEN)
+      throw new BinderyError('build_failed', `${what} was ended: ${tail.at(-1) ?? 'a limit was broken'}`, { logTail: tail.join('\n') });
+    if (result.code !== 0)
+      throw new BinderyError('build_failed', `${what} failed (${result.code === null ? result.signal : `exit code ${result.code}`}).`, {
+        logTail: tail.join('\n'),
+      });
   };
   await step('content', "Laying out the repository's files", ['cp', '-a', '--', `${INSIDE.tree}/.`, INSIDE.home]);
   for (const [index, one] of strangersSteps(order).entries()) await step(String(index), sentence(one), command(one));
-  await writeFile(bytecode, JSON.stringify({ site: (await sitePackages(join(folder, 'prefix'))).replace(join(folder, 'prefix'), INSIDE.environment), store: null, keys: {} }), { mode: 0o644 });
-  await step('bytecode', 'Compiling what was built', [`${INSIDE.environment}/bin/python`, '-I', '-S', '-B', `${INSIDE.runtime}/bytecode.py`, '/run/bindery/bytecode.json']);
+  await writeFile(
+    bytecode,
+    JSON.stringify({
+      site: (await sitePackages(join(folder, 'prefix'))).replace(join(folder, 'prefix'), INSIDE.environment),
+      store: null,
+      keys: {},
+    }),
+    { mode: 0o644 },
+  );
+  await step('bytecode', 'Compiling what was built', [
+    `${INSIDE.environment}/bin/python`,
+    '-I',
+    '-S',
+    '-B',
+    `${INSIDE.runtime}/bytecode.py`,
+    '/run/bindery/bytecode.json',
+  ]);
   await keep(place, folder, scratch, home, overlay, uid);
 }
 
 /** The index as sandboxes may know it: where it has credentials they get none of it. */
 function publicIndex(uv: Uv): Record<string, string> {
-  return { UV_NO_CONFIG: '1', UV_NO_PROGRESS: '1', UV_PYTHON_DOWNLOADS: 'never', ...(uv.index.secret ? {} : { UV_DEFAULT_INDEX: uv.index.url, PIP_INDEX_URL: uv.index.url }) };
+  return {
+    UV_NO_CONFIG: '1',
+    UV_NO_PROGRESS: '1',
+    UV_PYTHON_DOWNLOADS: 'never',
+    ...(uv.index.secret ? {} : { UV_DEFAULT_INDEX: uv.index.url, PIP_INDEX_URL: uv.index.url }),
+  };
 }
 
 function sentence(step: Step): string {
@@ -98,14 +172,19 @@ async function keep(place: Place, folder: string, scratch: string, home: string,
   for (const name of ['layer', 'leftovers']) {
     await chmod(join(folder, name), 0o755);
     if (uid === undefined) continue;
-    const result = await run(['chown', '-hR', `${place.worker.uid}:${place.worker.uid}`, '--', join(folder, name)], { env: { PATH: '/usr/bin:/bin' }, timeoutMs: 600_000 });
-    if (result.code !== 0) throw new BinderyError('build_failed', 'What the build left could not be taken over.', { logTail: result.stderr.slice(-2000) });
+    const result = await run(['chown', '-hR', `${place.worker.uid}:${place.worker.uid}`, '--', join(folder, name)], {
+      env: { PATH: '/usr/bin:/bin' },
+      timeoutMs: 600_000,
+    });
+    if (result.code !== 0)
+      throw new BinderyError('build_failed', 'What the build left could not be taken over.', { logTail: result.stderr.slice(-2000) });
   }
   await removeAll(scratch);
 }
 
 /** Removes a folder in which a stranger may have closed folders against their owner. */
 export async function removeAll(folder: string): Promise<void> {
-  for (const name of await readdir(folder).catch(() => [])) await run(['chmod', '-R', 'u+rwX', '--', join(folder, name)], { env: { PATH: '/usr/bin:/bin' }, timeoutMs: 600_000 }).catch(() => {});
+  for (const name of await readdir(folder).catch(() => []))
+    await run(['chmod', '-R', 'u+rwX', '--', join(folder, name)], { env: { PATH: '/usr/bin:/bin' }, timeoutMs: 600_000 }).catch(() => {});
   await rm(folder, { recursive: true, force: true });
 }

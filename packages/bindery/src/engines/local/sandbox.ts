@@ -36,7 +36,18 @@ export interface Sandbox {
   readonly command: readonly string[];
 }
 
-const SYSTEM = ['/etc/ssl', '/etc/ca-certificates', '/etc/alternatives', '/etc/ld.so.cache', '/etc/ld.so.conf', '/etc/ld.so.conf.d', '/etc/fonts', '/etc/localtime', '/etc/mime.types', '/etc/java-17-openjdk'];
+const SYSTEM = [
+  '/etc/ssl',
+  '/etc/ca-certificates',
+  '/etc/alternatives',
+  '/etc/ld.so.cache',
+  '/etc/ld.so.conf',
+  '/etc/ld.so.conf.d',
+  '/etc/fonts',
+  '/etc/localtime',
+  '/etc/mime.types',
+  '/etc/java-17-openjdk',
+];
 
 /** The words that start a sandbox with bubblewrap (0.8 or newer). Pure but for looking which system folders exist. */
 export function sandboxArgv(box: Sandbox): string[] {
@@ -45,24 +56,86 @@ export function sandboxArgv(box: Sandbox): string[] {
   return [
     'bwrap',
     ...(rooted ? [] : ['--unshare-user', '--disable-userns', '--uid', '1000', '--gid', '1000']),
-    '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try',
+    '--unshare-pid',
+    '--unshare-ipc',
+    '--unshare-uts',
+    '--unshare-cgroup-try',
     ...(box.network === 'none' ? ['--unshare-net'] : []),
-    '--hostname', 'bindery', '--die-with-parent', '--new-session', '--cap-drop', 'ALL',
+    '--hostname',
+    'bindery',
+    '--die-with-parent',
+    '--new-session',
+    '--cap-drop',
+    'ALL',
     ...(rooted ? ['--cap-add', 'CAP_SETUID', '--cap-add', 'CAP_SETGID', '--cap-add', 'CAP_SETPCAP'] : []),
     ...(box.env === 'inherit' ? [] : ['--clearenv', ...Object.entries(box.env).flatMap(([name, value]) => ['--setenv', name, value])]),
-    '--ro-bind', '/usr', '/usr', ...['bin', 'sbin', 'lib', 'lib32', 'lib64'].filter((name) => existsSync(`/${name}`)).flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]),
-    '--proc', '/proc', '--dev', '/dev', '--perms', '1777', '--size', String(box.shmBytes), '--tmpfs', '/dev/shm',
-    '--perms', '1777', '--size', String(box.tmpBytes), '--tmpfs', '/tmp', '--perms', '0755', '--dir', '/var', '--symlink', '/tmp', '/var/tmp', '--perms', '0755', '--dir', '/run',
-    '--perms', '0755', '--dir', '/etc', ...SYSTEM.flatMap((path) => ['--ro-bind-try', path, path]),
-    ...(box.network === 'host' ? ['--ro-bind-try', '/etc/resolv.conf', '/etc/resolv.conf', '--ro-bind-try', '/etc/hosts', '/etc/hosts'] : ['--ro-bind', `${box.identity}/hosts`, '/etc/hosts']),
+    '--ro-bind',
+    '/usr',
+    '/usr',
+    ...['bin', 'sbin', 'lib', 'lib32', 'lib64']
+      .filter((name) => existsSync(`/${name}`))
+      .flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]),
+    '--proc',
+    '/proc',
+    '--dev',
+    '/dev',
+    '--perms',
+    '1777',
+    '--size',
+    String(box.shmBytes),
+    '--tmpfs',
+    '/dev/shm',
+    '--perms',
+    '1777',
+    '--size',
+    String(box.tmpBytes),
+    '--tmpfs',
+    '/tmp',
+    '--perms',
+    '0755',
+    '--dir',
+    '/var',
+    '--symlink',
+    '/tmp',
+    '/var/tmp',
+    '--perms',
+    '0755',
+    '--dir',
+    '/run',
+    '--perms',
+    '0755',
+    '--dir',
+    '/etc',
+    ...SYSTEM.flatMap((path) => ['--ro-bind-try', path, path]),
+    ...(box.network === 'host'
+      ? ['--ro-bind-try', '/etc/resolv.conf', '/etc/resolv.conf', '--ro-bind-try', '/etc/hosts', '/etc/hosts']
+      : ['--ro-bind', `${box.identity}/hosts`, '/etc/hosts']),
     ...['passwd', 'group', 'nsswitch.conf'].flatMap((name) => ['--ro-bind', `${box.identity}/${name}`, `/etc/${name}`]),
-    ...folders(binds.map(([, inside]) => inside), box.links.map(([, inside]) => inside)),
+    ...folders(
+      binds.map(([, inside]) => inside),
+      box.links.map(([, inside]) => inside),
+    ),
     ...box.read.filter(([from]) => !from.startsWith('/usr/') && from !== '/usr').flatMap(([from, to]) => ['--ro-bind', from, to]),
     ...box.write.flatMap(([from, to]) => ['--bind', from, to]),
     ...box.links.flatMap(([target, path]) => ['--symlink', target, path]),
     ...(box.seccomp ? ['--seccomp', '{seccomp}'] : []),
-    '--remount-ro', '/', '--chdir', box.cwd, '--',
-    ...(rooted ? ['/usr/bin/setpriv', `--reuid=${box.uid}`, `--regid=${box.uid}`, '--clear-groups', '--inh-caps=-all', '--bounding-set=-all', '--no-new-privs', '--'] : []),
+    '--remount-ro',
+    '/',
+    '--chdir',
+    box.cwd,
+    '--',
+    ...(rooted
+      ? [
+          '/usr/bin/setpriv',
+          `--reuid=${box.uid}`,
+          `--regid=${box.uid}`,
+          '--clear-groups',
+          '--inh-caps=-all',
+          '--bounding-set=-all',
+          '--no-new-privs',
+          '--',
+        ]
+      : []),
     ...box.command,
   ];
 }
@@ -72,7 +145,10 @@ function folders(...groups: string[][]): string[] {
   const above = new Set<string>();
   for (const path of groups.flat()) for (let folder = dirname(path); folder !== '/'; folder = dirname(folder)) above.add(folder);
   const made = ['/usr', '/etc', '/tmp', '/run', '/var', '/dev', '/proc'];
-  return [...above].filter((folder) => !made.some((known) => folder === known || folder.startsWith('/usr/'))).toSorted().flatMap((folder) => ['--perms', '0755', '--dir', folder]);
+  return [...above]
+    .filter((folder) => !made.some((known) => folder === known || folder.startsWith('/usr/')))
+    .toSorted()
+    .flatMap((folder) => ['--perms', '0755', '--dir', folder]);
 }
 
 /** The small files of /etc that name the user inside. */

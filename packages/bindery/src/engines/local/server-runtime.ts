@@ -16,10 +16,18 @@ export interface ServerRuntime {
   readonly python: Interpreter;
 }
 
-const Record = z.object({ python: z.object({ path: z.string(), version: z.string(), prefix: z.string(), build: z.string(), from: z.enum(['machine', 'managed']) }) });
+const Record = z.object({
+  python: z.object({ path: z.string(), version: z.string(), prefix: z.string(), build: z.string(), from: z.enum(['machine', 'managed']) }),
+});
 
 /** Finds the server runtime, or installs it from its committed lock. Two hubs may do so at once. */
-export async function serverRuntime(place: Place, uv: () => Promise<Uv>, python: () => Promise<Interpreter>, log: StageLog, signal: AbortSignal): Promise<ServerRuntime> {
+export async function serverRuntime(
+  place: Place,
+  uv: () => Promise<Uv>,
+  python: () => Promise<Interpreter>,
+  log: StageLog,
+  signal: AbortSignal,
+): Promise<ServerRuntime> {
   const lock = await readFile(join(RUNTIME, 'requirements.lock'), 'utf8');
   const key = createHash('sha256').update(lock).update(process.arch).digest('hex').slice(0, 16);
   const folder = join(place.folders.tools, `server-${key}`);
@@ -32,7 +40,19 @@ export async function serverRuntime(place: Place, uv: () => Promise<Uv>, python:
   await mkdir(part, { recursive: true, mode: 0o755 });
   await place.worker.give(part);
   try {
-    await makePrefix(place, await uv(), { folder: part, mountedAt: INSIDE.server, python: interpreter, requirements: lock, bytecodeKeys: bytecodeKeys(lockedPackages(lock), interpreter, INSIDE.server), signal }, log);
+    await makePrefix(
+      place,
+      await uv(),
+      {
+        folder: part,
+        mountedAt: INSIDE.server,
+        python: interpreter,
+        requirements: lock,
+        bytecodeKeys: bytecodeKeys(lockedPackages(lock), interpreter, INSIDE.server),
+        signal,
+      },
+      log,
+    );
     await rm(join(part, 'prefix', 'share', 'jupyter', 'kernels'), { recursive: true, force: true }); // kernels are the user's
     await writeFile(join(part, 'runtime.json'), JSON.stringify({ python: interpreter }));
     await rename(part, folder).catch(() => rm(part, { recursive: true, force: true }));
@@ -57,10 +77,22 @@ async function readRuntime(folder: string): Promise<ServerRuntime | undefined> {
 
 /** The packages of a requirements file with hashes, as far as bytecode keys need them. */
 export function lockedPackages(text: string): LockedPackage[] {
-  const entries = text.replaceAll(/\\\r?\n/g, ' ').split('\n').map((line) => line.trim()).filter((line) => line && !line.startsWith('#'));
+  const entries = text
+    .replaceAll(/\\\r?\n/g, ' ')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line && !line.startsWith('#'));
   return entries.flatMap((line): LockedPackage[] => {
     const match = /^([A-Za-z0-9._-]+)==([^\s;]+)/.exec(line);
     if (!match?.[1] || !match[2]) return [];
-    return [{ name: match[1].toLowerCase().replaceAll(/[-_.]+/g, '-'), version: match[2], from: 'wheel', hashes: [...line.matchAll(/--hash=(\S+)/g)].map((hash) => hash[1] ?? ''), requirement: `${match[1]}==${match[2]}` }];
+    return [
+      {
+        name: match[1].toLowerCase().replaceAll(/[-_.]+/g, '-'),
+        version: match[2],
+        from: 'wheel',
+        hashes: [...line.matchAll(/--hash=(\S+)/g)].map((hash) => hash[1] ?? ''),
+        requirement: `${match[1]}==${match[2]}`,
+      },
+    ];
   });
 }

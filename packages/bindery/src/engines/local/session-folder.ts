@@ -10,7 +10,14 @@ import type { Session } from '../../contracts/engine.ts';
 const SessionRecord = z.object({
   id: SessionId,
   environment: z.string(),
-  source: z.object({ provider: z.string(), slug: z.string(), url: z.string(), ref: z.string(), refUrl: z.string().optional(), branch: z.string().optional() }),
+  source: z.object({
+    provider: z.string(),
+    slug: z.string(),
+    url: z.string(),
+    ref: z.string(),
+    refUrl: z.string().optional(),
+    branch: z.string().optional(),
+  }),
   token: z.string(),
   basePath: z.string(),
   startedAt: Instant,
@@ -19,7 +26,14 @@ const SessionRecord = z.object({
 export type SessionRecord = z.infer<typeof SessionRecord>;
 
 const ProcessRecord = z.object({ pid: z.number().int(), startTime: z.number(), bootId: z.string() });
-const EndedRecord = z.object({ reason: EndReason, message: z.string().nullish(), code: z.number().nullish(), at: Instant, savedBytes: z.number().optional(), saveError: z.string().optional() });
+const EndedRecord = z.object({
+  reason: EndReason,
+  message: z.string().nullish(),
+  code: z.number().nullish(),
+  at: Instant,
+  savedBytes: z.number().optional(),
+  saveError: z.string().optional(),
+});
 export type EndedRecord = z.infer<typeof EndedRecord>;
 
 /** One session's folder: reading and writing its small files. */
@@ -69,13 +83,21 @@ export class SessionFolder {
     if (!record) return undefined;
     const ended = await this.ended();
     const common = {
-      id: record.id, environment: record.environment, source: record.source as Session['source'], startedAt: record.startedAt, isolated: record.isolated,
+      id: record.id,
+      environment: record.environment,
+      source: record.source as Session['source'],
+      startedAt: record.startedAt,
+      isolated: record.isolated,
       address: { socketPath: this.file('jupyter.sock'), token: record.token, basePath: record.basePath },
     };
     if (!ended) return { ...common, state: 'running' };
     return {
-      ...common, state: 'ended', endedAt: ended.at, endReason: ended.reason,
-      ...(ended.message ? { message: ended.message } : {}), ...(ended.savedBytes === undefined ? {} : { savedBytes: ended.savedBytes }),
+      ...common,
+      state: 'ended',
+      endedAt: ended.at,
+      endReason: ended.reason,
+      ...(ended.message ? { message: ended.message } : {}),
+      ...(ended.savedBytes === undefined ? {} : { savedBytes: ended.savedBytes }),
     };
   }
 }

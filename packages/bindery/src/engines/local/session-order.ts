@@ -10,7 +10,19 @@ import type { ServerRuntime } from './server-runtime.ts';
 import type { SessionFolder } from './session-folder.ts';
 
 /** What Git in the session's folder leaves out of sight: the home's own files, since repository and home are one folder (binder.md §4.3). */
-const EXCLUDE = ['/.cache/', '/.config/', '/.ipython/', '/.jupyter/', '/.local/', '/.npm/', '/.bash_history', '/.python_history', '/.wget-hsts', '.ipynb_checkpoints/', '.virtual_documents/'];
+const EXCLUDE = [
+  '/.cache/',
+  '/.config/',
+  '/.ipython/',
+  '/.jupyter/',
+  '/.local/',
+  '/.npm/',
+  '/.bash_history',
+  '/.python_history',
+  '/.wget-hsts',
+  '.ipynb_checkpoints/',
+  '.virtual_documents/',
+];
 
 export interface SessionParts {
   readonly place: Place;
@@ -21,17 +33,32 @@ export interface SessionParts {
 }
 
 /** Makes a session's folders and everything its supervisor needs to know, as plain data (runtime/supervise.py). */
-export async function supervisorOrder(folder: SessionFolder, order: SessionOrder, parts: SessionParts): Promise<{ order: Record<string, unknown>; group: Group }> {
+export async function supervisorOrder(
+  folder: SessionFolder,
+  order: SessionOrder,
+  parts: SessionParts,
+): Promise<{ order: Record<string, unknown>; group: Group }> {
   const { place, uid } = parts;
   const { session } = place.config;
   const layers = [join(order.environment.location, 'layer'), join(order.environment.location, 'prefix')].filter((path) => existsSync(path));
   const home = await ownFolder(folder.file('home'), uid, 0o755);
   const identity = await writeIdentity(folder.path, uid);
   const overlay = place.overlay ? await makeOverlay(folder.file('overlay'), layers, place, uid) : undefined;
-  const { group, ...limits } = await bounded(place, `session-${order.id}`, session, [home, ...(overlay ? [overlay.upper] : [])], uid !== undefined);
+  const { group, ...limits } = await bounded(
+    place,
+    `session-${order.id}`,
+    session,
+    [home, ...(overlay ? [overlay.upper] : [])],
+    uid !== undefined,
+  );
   const box = sessionBox(order, parts, overlay, home, identity);
   const leftovers = join(order.environment.location, 'leftovers');
-  const copies = existsSync(leftovers) ? [[`${INSIDE.tree}/.git`, `${INSIDE.home}/.git`], [INSIDE.leftovers, INSIDE.home]] : [[INSIDE.tree, INSIDE.home]];
+  const copies = existsSync(leftovers)
+    ? [
+        [`${INSIDE.tree}/.git`, `${INSIDE.home}/.git`],
+        [INSIDE.leftovers, INSIDE.home],
+      ]
+    : [[INSIDE.tree, INSIDE.home]];
   const plain = {
     argv: sandboxArgv(box),
     overlay: overlay ?? null,
@@ -41,8 +68,15 @@ export async function supervisorOrder(folder: SessionFolder, order: SessionOrder
     startSeconds: session.startTimeout,
     graceSeconds: 3,
     serve: {
-      token: parts.token, base: `/s/${order.id}/`, root: INSIDE.home, shell: ['/bin/bash'], copy: order.plan.start ? [] : copies, exclude: EXCLUDE,
-      forward: parts.egress ? ['/opt/bindery/server/bin/python', '-I', '-S', '-B', '/opt/bindery/forward.py', `${INSIDE.egress}/${parts.egress.socketName}`] : null,
+      token: parts.token,
+      base: `/s/${order.id}/`,
+      root: INSIDE.home,
+      shell: ['/bin/bash'],
+      copy: order.plan.start ? [] : copies,
+      exclude: EXCLUDE,
+      forward: parts.egress
+        ? ['/opt/bindery/server/bin/python', '-I', '-S', '-B', '/opt/bindery/forward.py', `${INSIDE.egress}/${parts.egress.socketName}`]
+        : null,
     },
     save: { argv: saveArgv(box, home, parts), to: join(place.folders.saved, `${order.id}.tar.gz`), bytes: session.disk },
     remove: [home, folder.file('overlay'), folder.file('etc'), folder.file('jupyter.sock')],
@@ -57,16 +91,27 @@ function sessionBox(order: SessionOrder, parts: SessionParts, overlay: Overlay |
   const python = order.lock.layout === 'joint' ? INSIDE.environment : INSIDE.server;
   const serve = [`${python}/bin/python`, '-I', '-B', `${INSIDE.runtime}/serve.py`, '{order}'];
   return {
-    uid: parts.uid, network: 'none', identity, cwd: INSIDE.home, seccomp: true, links: [],
-    shmBytes: place.config.session.shm, tmpBytes: Math.min(place.config.session.disk, place.config.session.memory),
+    uid: parts.uid,
+    network: 'none',
+    identity,
+    cwd: INSIDE.home,
+    seccomp: true,
+    links: [],
+    shmBytes: place.config.session.shm,
+    tmpBytes: Math.min(place.config.session.disk, place.config.session.memory),
     env: userEnv({
-      ...order.plan.env, ...(parts.egress ? proxyEnvironment() : {}), ...order.env, JUPYTER_RUNTIME_DIR: '/tmp/jupyter-runtime',
+      ...order.plan.env,
+      ...(parts.egress ? proxyEnvironment() : {}),
+      ...order.env,
+      JUPYTER_RUNTIME_DIR: '/tmp/jupyter-runtime',
       // Where nothing can be laid over the environment, what pip installs goes to a folder of the session's own.
       ...(overlay ? {} : { PIP_TARGET: `${INSIDE.home}/.local/site`, PYTHONPATH: `${INSIDE.home}/.local/site` }),
     }),
     read: [
       ...(overlay ? [] : [[environment, INSIDE.environment] as const]),
-      [runtime.prefix, INSIDE.server], [RUNTIME, INSIDE.runtime], [order.tree.folder, INSIDE.tree],
+      [runtime.prefix, INSIDE.server],
+      [RUNTIME, INSIDE.runtime],
+      [order.tree.folder, INSIDE.tree],
       ...unique([runtime.python.prefix, order.lock.python.prefix]).map((path) => [path, path] as const),
       ...(existsSync(leftovers) ? [[leftovers, INSIDE.leftovers] as const] : []),
       ...wayOut(parts.egress),
@@ -78,15 +123,26 @@ function sessionBox(order: SessionOrder, parts: SessionParts, overlay: Overlay |
 
 /** The repository's `start` gets the server's command and must exec it (binder.md §4.2); its files are there before it runs. */
 function startScript(path: string, serve: readonly string[], leftovers: boolean): readonly string[] {
-  const copy = leftovers ? `cp -a ${INSIDE.tree}/.git ${INSIDE.home}/ && cp -a ${INSIDE.leftovers}/. ${INSIDE.home}/` : `cp -a ${INSIDE.tree}/. ${INSIDE.home}/`;
+  const copy = leftovers
+    ? `cp -a ${INSIDE.tree}/.git ${INSIDE.home}/ && cp -a ${INSIDE.leftovers}/. ${INSIDE.home}/`
+    : `cp -a ${INSIDE.tree}/. ${INSIDE.home}/`;
   return ['/bin/sh', '-c', `${copy} && chmod +x "./$1" && script="./$1" && shift && exec "$script" "$@"`, 'start', path, ...serve];
 }
 
 /** A sandbox that sees the home and nothing else, for saving what was changed. */
 function saveArgv(box: Sandbox, home: string, parts: SessionParts): string[] {
   return sandboxArgv({
-    ...box, network: 'none', env: { PATH: '/usr/bin:/bin', HOME: '/nonexistent' }, write: [], links: [],
-    read: [[home, INSIDE.home], [RUNTIME, INSIDE.runtime], [parts.runtime.prefix, INSIDE.server], [parts.runtime.python.prefix, parts.runtime.python.prefix]],
+    ...box,
+    network: 'none',
+    env: { PATH: '/usr/bin:/bin', HOME: '/nonexistent' },
+    write: [],
+    links: [],
+    read: [
+      [home, INSIDE.home],
+      [RUNTIME, INSIDE.runtime],
+      [parts.runtime.prefix, INSIDE.server],
+      [parts.runtime.python.prefix, parts.runtime.python.prefix],
+    ],
     command: [`${INSIDE.server}/bin/python`, '-I', '-S', '-B', `${INSIDE.runtime}/save.py`],
   });
 }

@@ -18,12 +18,30 @@ export async function strangeRun(place: Place, egress: Egress | undefined, order
   try {
     for (const folder of order.writable) await takeOver(folder, uid);
     return await enclose(place, {
-      name: scratch.slice(-8), scratch, overlay: undefined, allowed: { memory, processes, disk, cpus: availableParallelism() }, folders: order.writable, timeoutMs: order.timeoutMs, signal: order.signal,
+      name: scratch.slice(-8),
+      scratch,
+      overlay: undefined,
+      allowed: { memory, processes, disk, cpus: availableParallelism() },
+      folders: order.writable,
+      timeoutMs: order.timeoutMs,
+      signal: order.signal,
       onLine: (line, from) => order.onLine?.(line, from),
       box: {
-        uid, network: 'none', identity: await writeIdentity(scratch, uid), cwd: order.cwd ?? '/tmp', seccomp: true, shmBytes: 64 << 20, tmpBytes: 2 * 2 ** 30, links: [],
+        uid,
+        network: 'none',
+        identity: await writeIdentity(scratch, uid),
+        cwd: order.cwd ?? '/tmp',
+        seccomp: true,
+        shmBytes: 64 << 20,
+        tmpBytes: 2 * 2 ** 30,
+        links: [],
         env: { ...order.env, ...(egress ? proxyEnvironment() : {}) },
-        read: [...new Set([place.python.prefix, ...order.readOnly])].map((path): [string, string] => [path, path]).concat([[RUNTIME, INSIDE.runtime]], wayOut(egress).map(([from, to]): [string, string] => [from, to])),
+        read: [...new Set([place.python.prefix, ...order.readOnly])]
+          .map((path): [string, string] => [path, path])
+          .concat(
+            [[RUNTIME, INSIDE.runtime]],
+            wayOut(egress).map(([from, to]): [string, string] => [from, to]),
+          ),
         write: order.writable.map((path) => [path, path]),
         command: stepCommand(place.python.path, egress, order.argv),
       },
