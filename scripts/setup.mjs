@@ -79,7 +79,7 @@ function debian(wanted) {
     result = install();
   }
   if (result.status !== 0) {
-    say(`${command} failed:\n${result.stderr}`);
+    say(`${command} failed:\n${String(result.stderr)}`);
     process.exit(1);
   }
   say(`installed in ${seconds(since)}`);

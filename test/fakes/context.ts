@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { systemClock } from '../../packages/bindery/src/base/clock.ts';
 import { ConfigSchema } from '../../packages/bindery/src/base/config.ts';
 import { Flight } from '../../packages/bindery/src/base/flight.ts';
+import { LockFolder } from '../../packages/bindery/src/lock/lock-folder.ts';
 import { Turns } from '../../packages/bindery/src/base/turns.ts';
 import { sameUser } from '../../packages/bindery/src/base/worker.ts';
 import type { Context, Progress } from '../../packages/bindery/src/contracts/context.ts';
@@ -22,6 +23,7 @@ export function stageContext(folder: string, given: Partial<Context> & { setting
     sources: new Flight(systemClock, 1000),
     trees: new Flight(systemClock),
     turns: new Turns(),
+    locks: new LockFolder(join(folder, 'cache', 'locks'), systemClock),
     worker: sameUser,
     signal: new AbortController().signal,
     emit: (event) => events.push(event),

@@ -7,6 +7,7 @@ import { LaunchEvent } from '@bindery/wire/events.ts';
 import { systemClock } from '../../packages/bindery/src/base/clock.ts';
 import { ConfigSchema, type Config } from '../../packages/bindery/src/base/config.ts';
 import { Flight } from '../../packages/bindery/src/base/flight.ts';
+import { LockFolder } from '../../packages/bindery/src/lock/lock-folder.ts';
 import { Turns } from '../../packages/bindery/src/base/turns.ts';
 import { sameUser } from '../../packages/bindery/src/base/worker.ts';
 import type { Shared } from '../../packages/bindery/src/contracts/context.ts';
@@ -99,6 +100,7 @@ function nullShared(engine: NullEngine, state: string, { config = {} }: NullHubO
     sources: new Flight(systemClock),
     trees: new Flight(systemClock),
     turns: new Turns(),
+    locks: new LockFolder(join(state, 'cache', 'locks'), systemClock),
     worker: sameUser,
   };
 }

@@ -48,7 +48,7 @@ export function nullPipeline(hooks: { readonly during?: (request: LaunchRequest,
       if (repo === 'dies') throw new BinderyError('start_failed', 'The notebook server ended with exit code 1.', { logTail: 'oops' });
       if (repo === 'bug') throw new TypeError('undefined is not a function');
       ctx.emit({ phase: 'launching', kind: 'begin', message: 'Starting the notebook server' });
-      const lock = await ctx.engine.builder.lock(PLAN, TREE, quiet, ctx.signal);
+      const lock = { ...(await ctx.engine.builder.lock(PLAN, TREE, quiet, ctx.signal)), planId: digestOf(PLAN) };
       const order = {
         id: request.sessionId,
         environment,
@@ -95,7 +95,7 @@ async function buildNull(id: string, repo: string, ctx: Context): ReturnType<Con
   ctx.emit({ phase: 'building', kind: 'begin', message: 'Building the environment' });
   ctx.emit({ phase: 'building', kind: 'log', message: 'Collecting numpy' });
   if (repo === 'broken') throw new BinderyError('build_failed', 'postBuild ended with exit code 3.', { logTail: 'line one\nline two' });
-  const lock = await ctx.engine.builder.lock(PLAN, TREE, quiet, ctx.signal);
+  const lock = { ...(await ctx.engine.builder.lock(PLAN, TREE, quiet, ctx.signal)), planId: digestOf(PLAN) };
   const environment = await ctx.engine.builder.build({ id, plan: PLAN, lock, tree: TREE }, quiet, ctx.signal);
   ctx.emit({ phase: 'building', kind: 'done', message: 'Built', ms: 5, environmentId: id });
   return environment;

@@ -1,10 +1,13 @@
+import type { Digest } from '@bindery/wire/ids.ts';
 import type { Link } from '@bindery/wire/link.ts';
 import { build, type BuildContext } from './build/build.ts';
 import { checkout } from './checkout/checkout.ts';
-import type { LaunchRequest } from './contracts/context.ts';
+import type { Context, LaunchRequest } from './contracts/context.ts';
 import type { Session } from './contracts/engine.ts';
+import type { BuildPlan } from './contracts/plan.ts';
+import type { Source } from './contracts/source.ts';
 import { lockPlan } from './lock/lock.ts';
-import { makePlan } from './plan/plan.ts';
+import { makePlan, planId } from './plan/plan.ts';
 import { resolve } from './resolve/resolve.ts';
 import { startSession, type Made } from './session/session.ts';
 
@@ -19,8 +22,9 @@ export async function prepare(request: Pick<LaunchRequest, 'link' | 'options'>, 
 }
 
 /** The whole product in one function: a link becomes a running session. The hub gives it a route and a key; session/cull.ts ends it. */
-export async function launch(request: LaunchRequest, ctx: BuildContext): Promise<Made & { readonly session: Session }> {
+export async function launch(request: LaunchRequest, ctx: BuildContext): Promise<Made & { readonly session?: Session }> {
   const made = await prepare(request, ctx);
+  if (request.options.buildOnly === true) return made;
   const session = await startSession(request, made, ctx); //                 the launcher runs it     launching
   return { ...made, session };
 }
@@ -28,4 +32,14 @@ export async function launch(request: LaunchRequest, ctx: BuildContext): Promise
 /** A date in the link counts where no option says otherwise. */
 function withAsOf({ link, options }: { link: Link; options: LaunchRequest['options'] }): LaunchRequest['options'] {
   return link.asOf === undefined || options.asOf !== undefined ? options : { ...options, asOf: link.asOf };
+}
+
+/** What would be built, without building it. */
+export async function planOf(
+  request: Pick<LaunchRequest, 'link' | 'options'>,
+  ctx: Context,
+): Promise<{ source: Source; plan: BuildPlan; planId: Digest }> {
+  const source = await resolve(request.link, ctx);
+  const plan = await makePlan(await checkout(source, ctx), withAsOf(request), ctx);
+  return { source, plan, planId: planId(plan) };
 }

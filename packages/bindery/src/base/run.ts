@@ -69,6 +69,9 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions): 
   });
 }
 
+/** A program that runs. */
+export type RunningProcess = ChildProcess;
+
 export interface StartOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string | undefined;

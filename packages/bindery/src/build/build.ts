@@ -20,7 +20,14 @@ export async function build(plan: BuildPlan, lock: Lock, tree: Tree, ctx: BuildC
   const id: Digest = environmentId(plan, lock, tree, ctx.engine);
   const found = await ctx.engine.builder.find(id);
   if (found) {
-    ctx.emit({ phase: 'building', kind: 'done', message: 'The environment is there', ms: ctx.clock.monotonic() - since, cached: true });
+    ctx.emit({
+      phase: 'building',
+      kind: 'done',
+      message: 'The environment is there',
+      ms: ctx.clock.monotonic() - since,
+      cached: true,
+      environmentId: id,
+    });
     return found;
   }
   const order: BuildOrder = { id, plan, lock, tree };
@@ -35,6 +42,6 @@ export async function build(plan: BuildPlan, lock: Lock, tree: Tree, ctx: BuildC
     begins: () => ctx.emit({ phase: 'building', kind: 'begin', message: 'Building the environment' }),
   };
   const environment = await ctx.builds.join(order, ctx.engine.builder, watcher, ctx.signal);
-  ctx.emit({ phase: 'building', kind: 'done', message: 'The environment is built', ms: ctx.clock.monotonic() - since });
+  ctx.emit({ phase: 'building', kind: 'done', message: 'The environment is built', ms: ctx.clock.monotonic() - since, environmentId: id });
   return environment;
 }

@@ -1,3 +1,5 @@
+import { formatV2 } from '@bindery/wire/link-v2.ts';
+import { withRef, type Link } from '@bindery/wire/link.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Context, LaunchRequest } from '../contracts/context.ts';
 import type { Environment, Session } from '../contracts/engine.ts';
@@ -24,10 +26,24 @@ export async function startSession(request: LaunchRequest, made: Made, ctx: Cont
   if (!ctx.engine.isolated && request.options.trust !== true)
     throw new BinderyError('sandbox_unavailable', 'This machine cannot isolate what the repository would run.');
   const session = await ctx.engine.launcher.start(
-    { id: request.sessionId, ...made, env: request.env, trust: request.options.trust === true },
+    {
+      id: request.sessionId,
+      ...made,
+      env: { ...request.env, ...sourceEnv(made.source, request.link) },
+      trust: request.options.trust === true,
+    },
     log,
     ctx.signal,
   );
   ctx.emit({ phase: 'launching', kind: 'done', message: 'The notebook server answers', ms: ctx.clock.monotonic() - since });
   return session;
+}
+
+/** What a session may know of where it comes from (binder.md §3.4). */
+function sourceEnv(source: Source, link: Link): Record<string, string> {
+  return {
+    BINDER_REPO_URL: source.url,
+    BINDER_REF_URL: source.refUrl ?? source.url,
+    BINDER_PERSISTENT_REQUEST: formatV2(withRef({ ...link, open: { kind: 'default' } }, source.ref)).replace(/^\//, ''),
+  };
 }

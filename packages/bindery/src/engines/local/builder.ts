@@ -107,11 +107,16 @@ export class LocalBuilder implements Builder {
   }
 
   async remove(id: Digest): Promise<void> {
-    if (this.#parts.inUse().has(id)) return;
+    if (this.inUse().has(id)) return;
     this.#forget(id);
     const gone = `${this.#folder(id)}.gone-${randomBytes(4).toString('hex')}`;
     await rename(this.#folder(id), gone).catch(() => {});
     await removeAll(gone);
+  }
+
+  /** Ids that running sessions use. */
+  inUse(): ReadonlySet<string> {
+    return this.#parts.inUse();
   }
 
   /** Half-built environments of hubs that died (I3). Call while no build runs. */

@@ -6,14 +6,15 @@ import type { Config } from '../../base/config.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Worker } from '../../base/worker.ts';
 import { findUv, type Uv } from '../../clients/uv.ts';
-import type { Interpreter, BuildPlan } from '../../contracts/plan.ts';
+import type { Interpreter, BuildPlan, UnkeyedLock } from '../../contracts/plan.ts';
 import type { Tree } from '../../contracts/source.ts';
 import type { Engine, SavedWork, Session, StageLog } from '../../contracts/engine.ts';
 import { LocalBuilder } from './builder.ts';
+import { collectGarbage } from './collect.ts';
 import { startEgress, type Egress } from './egress/egress.ts';
 import { Interpreters } from './interpreters.ts';
 import { LocalLauncher } from './launcher.ts';
-import { makeLock, type UnkeyedLock } from './lock.ts';
+import { makeLock } from './lock.ts';
 import type { Sandboxed } from './lock-resolve.ts';
 import { preparePlace, type Place } from './place.ts';
 import { probe } from './probe.ts';
@@ -46,10 +47,12 @@ export class LocalEngine implements Engine {
   readonly launcher: LocalLauncher;
   readonly #listeners = new Set<(session: Session) => void>();
   readonly #services: Services;
+  readonly #place: Place;
 
   private constructor(place: Place, services: Services, options: LocalEngineOptions) {
     this.isolated = place.isolated;
     this.#services = services;
+    this.#place = place;
     this.launcher = new LocalLauncher({
       place,
       clock: options.clock,
@@ -87,6 +90,11 @@ export class LocalEngine implements Engine {
 
   saved(id: string): Promise<SavedWork | undefined> {
     return this.launcher.saved(id);
+  }
+
+  /** Removes environments that are not used: those above the size limit, or all. */
+  collect(all: boolean): Promise<{ removed: string[]; freedBytes: number }> {
+    return collectGarbage(this.#place, this.builder, () => this.#services.uv(), all);
   }
 
   renew(): Promise<void> {

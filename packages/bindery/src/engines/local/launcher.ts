@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import type { EndReason } from '@bindery/wire/api.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { instant, type Clock } from '../../base/clock.ts';
-import { run, start } from '../../base/run.ts';
+import { run, start, type RunningProcess } from '../../base/run.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Launcher, Session, SessionOrder, StageLog, Stats } from '../../contracts/engine.ts';
 import type { Egress } from './egress/egress.ts';
@@ -140,7 +139,7 @@ export class LocalLauncher implements Launcher {
   }
 
   /** Waits for the supervisor's word that the server answers; never polls. */
-  #ready(child: ChildProcess, folder: SessionFolder, log: StageLog, signal: AbortSignal): Promise<void> {
+  #ready(child: RunningProcess, folder: SessionFolder, log: StageLog, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const cancel = (): void => signalProcess(child.pid!, 'SIGTERM');
       signal.addEventListener('abort', cancel, { once: true });
@@ -210,7 +209,7 @@ function signalProcess(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-function keepTail(child: ChildProcess): () => string {
+function keepTail(child: RunningProcess): () => string {
   let text = '';
   child.stderr?.on('data', (chunk: Buffer) => (text = (text + chunk.toString('utf8')).slice(-8000)));
   return () => text;

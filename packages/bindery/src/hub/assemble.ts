@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { PlanView, type PlanQuery } from '@bindery/wire/api.ts';
+import { systemClock } from '../base/clock.ts';
+import type { Config } from '../base/config.ts';
+import { Flight } from '../base/flight.ts';
+import { makeLog } from '../base/log.ts';
+import { Memo } from '../base/memo.ts';
+import { Turns } from '../base/turns.ts';
+import { loweredTo, sameUser } from '../base/worker.ts';
+import { Builds } from '../build/builds.ts';
+import type { Progress, Shared } from '../contracts/context.ts';
+import type { BuildPlan } from '../contracts/plan.ts';
+import type { Source, Tree } from '../contracts/source.ts';
+import { createLocalEngine, type LocalEngine } from '../engines/local/engine.ts';
+import { readLink } from '../link/link.ts';
+import { LockFolder } from '../lock/lock-folder.ts';
+import { launch, planOf } from '../pipeline.ts';
+import type { Pipeline } from './hub.ts';
+import { packs } from './packs.ts';
+import { isOpen } from './exposure.ts';
+import { makeProviders } from './providers.ts';
+
+/** First of the uids that a root hub's helpers, builds and sessions run as: above those of people, services and common sub-uid ranges. */
+const FIRST_UID = 0x0b1d_0000;
+const RESOLVED_MS = 1000;
+const PLANS = 1000;
+
+/** What a hub is made of on this machine, and the story it tells with it. */
+export interface Assembly {
+  readonly shared: Shared & { readonly engine: LocalEngine };
+  readonly pipeline: Pipeline;
+}
+
+/** Puts a real hub's parts together from its configuration. `say` hears what is being installed. */
+export async function assemble(config: Config, say: (message: string) => void = () => {}): Promise<Assembly> {
+  const log = makeLog(config.hub.log);
+  const clock = systemClock;
+  const worker = process.getuid?.() === 0 && process.platform === 'linux' ? loweredTo(FIRST_UID) : sameUser;
+  const engine = await createLocalEngine({ config, log, clock, worker, variables: process.env, say });
+  const turns = new Turns();
+  const shared = {
+    config,
+    log,
+    clock,
+    engine,
+    worker,
+    packs,
+    turns,
+    providers: makeProviders({ config: withoutFolders(config), clock, worker, turns }),
+    plans: new Memo<BuildPlan>(PLANS),
+    locks: new LockFolder(join(config.folders.cache, 'locks'), clock),
+    sources: new Flight<Source>(clock, RESOLVED_MS),
+    trees: new Flight<Tree, Progress>(clock),
+  };
+  const builds = new Builds(clock, config.build.concurrent);
+  return { shared, pipeline: makePipeline(engine, builds) };
+}
+
+/** A hub for everybody opens no folders of its own machine. */
+function withoutFolders(config: Config): Config {
+  if (!isOpen(config)) return config;
+  return { ...config, git: { ...config.git, protocols: config.git.protocols.filter((protocol) => protocol !== 'file') } };
+}
+
+function makePipeline(engine: LocalEngine, builds: Builds): Pipeline {
+  return {
+    launch: (request, ctx) => launch(request, { ...ctx, builds }),
+    plan: async (query, ctx) => {
+      const link = readLink(query.link, optionsOf(query));
+      return PlanView.parse({ link, ...(await planOf({ link, options: optionsOf(query) }, ctx)) });
+    },
+    collect: (all) => engine.collect(all),
+  };
+}
+
+function optionsOf({ link: _link, ...options }: PlanQuery): Omit<PlanQuery, 'link'> {
+  return options;
+}
