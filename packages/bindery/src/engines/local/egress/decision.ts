@@ -8,7 +8,7 @@ export interface Target {
   readonly port: number;
 }
 
-/** Leave to connect to exactly these addresses, or why not. */
+/** Leave to connect to exactly these addresses (none: to the name, through the company's proxy), or why not. */
 export type Verdict =
   | { readonly ok: true; readonly addresses: readonly LookupAddress[] }
   | { readonly ok: false; readonly status: 400 | 403 | 502; readonly why: string; readonly hint: string };
@@ -18,6 +18,8 @@ export interface DecisionParts {
   readonly allowHosts: readonly Target[];
   /** All addresses of a name; rejects when there are none. */
   readonly lookup: (name: string) => Promise<readonly LookupAddress[]>;
+  /** Whether a target is asked for at the company's proxy, which may know names that cannot be looked up here. */
+  readonly viaProxy?: (target: Target) => boolean;
   /** The addresses of this machine now. */
   readonly ownAddresses: () => readonly string[];
 }
@@ -41,12 +43,13 @@ const WHY: Readonly<Record<Exclude<AddressKind, 'public'>, string>> = {
  * Every port but 25 is open: data, Git and package servers listen anywhere, and what is worth protecting is told apart by
  * address. Port 25 takes mail without asking who sends it, which makes it the one port that strangers' code is sent out to abuse.
  */
-export function decider({ allowHosts, lookup, ownAddresses }: DecisionParts): (target: Target) => Promise<Verdict> {
+export function decider({ allowHosts, lookup, ownAddresses, viaProxy }: DecisionParts): (target: Target) => Promise<Verdict> {
   const classify = addressClassifier();
   const configured = new Set(allowHosts.map(({ host, port }) => `${host}:${port}`));
   return async ({ host, port }) => {
     if (port === 25) return no(403, `Port 25 (mail) is closed`, 'Use a mail service with an API, or port 587.');
     const isConfigured = configured.has(`${host}:${port}`);
+    if (isConfigured && viaProxy?.({ host, port })) return { ok: true, addresses: [] };
     const addresses = isIP(host) ? [{ address: host, family: isIP(host) }] : await lookup(host).catch(() => []);
     if (addresses.length === 0) return no(502, `There is no address for the name ${host}`, 'Check the spelling.');
     const own = ownAddresses();

@@ -4,6 +4,7 @@ import { chmodSync, renameSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { createInterface } from 'node:readline';
 import { decider } from './decision.ts';
+import { dialer, goesVia } from './dial.ts';
 import { EgressOrder, type EgressReport } from './messages.ts';
 import { createProxy } from './proxy.ts';
 
@@ -56,8 +57,12 @@ function serve(order: EgressOrder): void {
       allowHosts: order.allowHosts,
       lookup: (name) => lookup(name, { all: true, verbatim: true }),
       ownAddresses: ownAddresses(),
+      viaProxy: (target) => goesVia(order.proxy, target),
     }),
+    dial: dialer(order.limits.connectMs, order.proxy),
     limits: order.limits,
+    indexes: order.indexes,
+    key: order.key,
     onDenied: denials(),
   });
   const fresh = `${order.socketPath}.${process.pid}`;

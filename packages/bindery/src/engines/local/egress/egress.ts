@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { extname, join } from 'node:path';
@@ -8,6 +9,7 @@ import type { Logger } from '../../../base/log.ts';
 import { killGroup, start } from '../../../base/run.ts';
 import type { Target } from './decision.ts';
 import { EgressReport, type EgressOrder, type EgressStats } from './messages.ts';
+import { companyProxy, gatewayIndexes, hostsOf, indexEnvironment, type IndexParts } from './surroundings.ts';
 
 /**
  * The way out of sandboxes whose network is `filtered`. They have no network at all but a UNIX socket in a folder that is bound
@@ -22,6 +24,8 @@ export interface Egress {
   readonly folder: string;
   /** Name of the socket in the folder. */
   readonly socketName: string;
+  /** For programs in sandboxes: where the proxy and the package indexes are. Holds no secret. */
+  readonly environment: Readonly<Record<string, string>>;
   /** As of a moment ago, since the present process started. */
   stats(): EgressStats;
   /** Identity of the present process; undefined while it is being started again. */
@@ -34,8 +38,10 @@ export interface EgressOptions {
   readonly folder: string;
   /** User (and group) id that the process takes when the hub is root. */
   readonly uid?: number | undefined;
-  /** Hosts that are open wherever they are: the configured package index, Git and conda hosts. */
+  /** Hosts that are open wherever they are, beside those of `indexes`: the configured Git and conda hosts (see `hostsOf`). */
   readonly allowHosts: readonly Target[];
+  /** Package indexes of this machine, with its proxy and certificates (clients/package-index.ts). */
+  readonly indexes?: IndexParts;
   readonly log: Logger;
   readonly clock: Clock;
   readonly limits?: EgressOrder['limits'];
@@ -75,6 +81,7 @@ export async function startEgress(options: EgressOptions): Promise<Egress> {
   await keeper.start();
   return {
     folder: options.folder,
+    environment: { ...proxyEnvironment(), ...(options.indexes ? indexEnvironment(options.indexes, PORT) : {}) },
     socketName: SOCKET,
     stats: () => keeper.stats,
     pid: () => keeper.pid,
@@ -86,6 +93,7 @@ export async function startEgress(options: EgressOptions): Promise<Egress> {
 class Keeper {
   stats: EgressStats = { open: 0, total: 0, denied: 0, bytesUp: 0, bytesDown: 0 };
   readonly #options: EgressOptions;
+  readonly #key = randomBytes(32).toString('base64url');
   #child: Child | undefined;
   #again: NodeJS.Timeout | undefined;
   #delay = AGAIN_MS.first;
@@ -100,17 +108,19 @@ class Keeper {
   }
 
   async start(): Promise<void> {
-    const { folder, uid, allowHosts, limits = LIMITS, clock, log } = this.#options;
+    const { clock, log, indexes } = this.#options;
     const file = fileURLToPath(new URL(`./egress-process${extname(import.meta.filename)}`, import.meta.url));
     const child = start([process.execPath, '--max-old-space-size=128', file], {
-      env: { UV_THREADPOOL_SIZE: '16' }, // names are looked up in these threads: a slow one must not hold up the rest
+      env: {
+        UV_THREADPOOL_SIZE: '16', // names are looked up in these threads: a slow one must not hold up the rest
+        ...(indexes?.environment['SSL_CERT_FILE'] ? { NODE_EXTRA_CA_CERTS: indexes.environment['SSL_CERT_FILE'] } : {}),
+      },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     this.#child = child;
     const since = clock.monotonic();
-    const order: EgressOrder = { socketPath: join(folder, SOCKET), uid, allowHosts: [...allowHosts], limits };
     child.stdin?.on('error', () => {}); // it is gone: `exit` tells
-    child.stdin?.write(`${JSON.stringify(order)}\n`);
+    child.stdin?.write(`${JSON.stringify(this.#order())}\n`);
     const said = tailOf(child);
     const ready = Promise.withResolvers<void>();
     const late = setTimeout(() => ready.reject(new BinderyError('start_failed', 'The network filter did not start in time.')), START_MS);
@@ -132,6 +142,20 @@ class Keeper {
     } finally {
       clearTimeout(late);
     }
+  }
+
+  #order(): EgressOrder {
+    const { folder, uid, allowHosts, indexes, limits = LIMITS } = this.#options;
+    const company = indexes && companyProxy(indexes.environment);
+    return {
+      socketPath: join(folder, SOCKET),
+      uid,
+      allowHosts: [...allowHosts, ...(indexes ? hostsOf([indexes.url, ...indexes.extra]) : [])],
+      proxy: company && { url: company.url, except: [...company.except] },
+      indexes: indexes ? gatewayIndexes(indexes) : [],
+      key: this.#key,
+      limits,
+    };
   }
 
   #startAgain(): void {

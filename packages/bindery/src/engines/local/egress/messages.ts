@@ -11,6 +11,11 @@ export const EgressOrder = z.strictObject({
   /** User (and group) to become once the socket is there. */
   uid: z.number().int().positive().optional(),
   allowHosts: z.array(Host).max(1000),
+  /** How to reach the internet where that takes a proxy. */
+  proxy: z.strictObject({ url: z.string(), except: z.array(z.string()) }).optional(),
+  /** Package indexes that are asked in the place of sandboxes, perhaps with credentials, and the secret for links to their files. */
+  indexes: z.array(z.strictObject({ url: z.string(), insecure: z.boolean() })).max(100),
+  key: z.string().min(32),
   limits: z.strictObject({
     connections: z.number().int().positive(),
     connectMs: z.number().int().positive(),

@@ -5,10 +5,12 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { after, before, describe, test } from 'node:test';
 import { text } from 'node:stream/consumers';
 import type { Target, Verdict } from './decision.ts';
+import { dialer } from './dial.ts';
 import { createProxy } from './proxy.ts';
 
 const HERE: Verdict = { ok: true, addresses: [{ address: '127.0.0.1', family: 4 }] };
-const LIMITS = { connections: 20, connectMs: 2000, idleMs: 60_000 };
+const LIMITS = { connections: 20, idleMs: 60_000 };
+const dial = dialer(2000);
 const portOf = (server: Server | HttpServer): number => (server.address() as AddressInfo).port;
 
 /** Sends bytes, half-closes, and returns all that comes back. */
@@ -23,6 +25,7 @@ describe('proxy', () => {
   let decide: (target: Target) => Promise<Verdict> = async () => HERE;
   const { server, counters } = createProxy({
     decide: (target) => decide(target),
+    dial,
     limits: LIMITS,
     onDenied: ({ host }, why) => denied.push(`${host}: ${why}`),
   });
@@ -179,7 +182,7 @@ describe('proxy', () => {
 });
 
 test('a silent tunnel is closed after the idle time', async () => {
-  const { server } = createProxy({ decide: async () => HERE, limits: { ...LIMITS, idleMs: 50 }, onDenied: () => {} });
+  const { server } = createProxy({ decide: async () => HERE, dial, limits: { ...LIMITS, idleMs: 50 }, onDenied: () => {} });
   const silent = createServer(() => {});
   for (const one of [server, silent]) await once(one.listen(0, '127.0.0.1'), 'listening');
   const socket = connect(portOf(server), '127.0.0.1');
