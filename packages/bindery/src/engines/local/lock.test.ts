@@ -159,7 +159,7 @@ test('sources that cannot be built: the error shows why', async () => {
     lock({ ...python('bad'), base: { python: { requires: '==3.11.*', prefer: 'newest', because: 'x' } } }),
     (error: Error) => {
       assert.match(JSON.stringify(error), /"code":"unsatisfiable"/);
-      assert.match(`${error.message}`, /bad/);
+      assert.match(error.message, /bad/);
       assert.match(JSON.stringify(error), /Fortran/);
       return true;
     },
