@@ -109,6 +109,8 @@ export interface Engine {
   onEnd(listener: (session: Session) => void): void;
   /** What was saved at the end of a session, as long as it is kept. */
   saved(id: SessionId): Promise<SavedWork | undefined>;
+  /** Begins to fetch what the first session will need; whoever needs it sooner waits for the same. */
+  warm?(): void;
   /** Renews the lease of every session (I3); the hub calls it several times in each `session.lease`. */
   renew(): Promise<void>;
   /** Renews the leases a last time and ends what the engine started for itself; sessions stay. */

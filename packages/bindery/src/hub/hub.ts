@@ -106,6 +106,7 @@ async function open(shared: Shared, options: HubOptions, lock: StateLock): Promi
   await openDoors(parts, options, doors);
   await lock.announce(url(), startedAt, version);
   rooms.culler.start();
+  shared.engine.warm?.();
   const stopRenewing = renewLeases(shared);
 
   let closing: Promise<void> | undefined;

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
+import { isAlive, ownIdentity } from '../base/process-identity.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { Instant } from '@bindery/wire/ids.ts';
 
@@ -10,7 +10,7 @@ import { Instant } from '@bindery/wire/ids.ts';
 export const HubRecord = z.object({
   pid: z.number().int(),
   /** Of the process, in clock ticks since boot; with `bootId` it tells this process from a later one of the same pid. */
-  startTime: z.string(),
+  startTime: z.number(),
   bootId: z.string(),
   startedAt: Instant,
   url: z.url(),
@@ -49,7 +49,7 @@ export class StateLock {
 
   /** Tells where this hub is to be found. */
   async announce(url: string, startedAt: string, version: string): Promise<void> {
-    const record: HubRecord = { ...processIdentity(process.pid), pid: process.pid, startedAt, url, version };
+    const record: HubRecord = { ...ownIdentity(), startedAt, url, version };
     const path = join(this.#folder, 'hub.json');
     await writeFile(`${path}.new`, `${JSON.stringify(record)}\n`, { mode: 0o600 });
     await rename(`${path}.new`, path);
@@ -71,29 +71,7 @@ export async function readHubRecord(folder: string): Promise<HubRecord | undefin
   }
   const parsed = HubRecord.safeParse(tryJson(text));
   if (!parsed.success) return undefined;
-  const { startTime, bootId } = processIdentity(parsed.data.pid);
-  return startTime === parsed.data.startTime && bootId === parsed.data.bootId ? parsed.data : undefined;
-}
-
-/** Start time and boot id of a process; empty where it is not there. Without `/proc`, a live pid is all that is known. */
-function processIdentity(pid: number): { startTime: string; bootId: string } {
-  let bootId = '';
-  try {
-    bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return { startTime: stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '', bootId };
-  } catch {
-    return { startTime: bootId === '' && isAlive(pid) ? 'alive' : '', bootId };
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  return isAlive(parsed.data) ? parsed.data : undefined;
 }
 
 function tryJson(text: string): unknown {

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { appendFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Digest, Instant } from '@bindery/wire/ids.ts';
@@ -11,7 +11,7 @@ import { INSIDE } from './sandbox.ts';
 import { bytecodeKeys, makePrefix, ownBytes } from './prefix.ts';
 import { removeAll, runRepositorySteps, strangersSteps } from './repository-steps.ts';
 import type { Egress } from './egress/egress.ts';
-import type { Place } from './place.ts';
+import { isLeftOver, partName, type Place } from './place.ts';
 
 const Record = z.object({
   id: Digest,
@@ -61,11 +61,12 @@ export class LocalBuilder implements Builder {
     return environment;
   }
 
-  async build(order: BuildOrder, log: StageLog, signal: AbortSignal): Promise<Environment> {
+  async build(order: BuildOrder, watched: StageLog, signal: AbortSignal): Promise<Environment> {
     const { place, clock } = this.#parts;
-    const folder = join(place.folders.environments, `${order.id}.part-${randomBytes(4).toString('hex')}`);
+    const folder = join(place.folders.environments, partName(order.id));
     await mkdir(folder, { recursive: true, mode: 0o755 });
     await place.worker.give(folder);
+    const log = keptLog(join(folder, 'build.log'), watched);
     try {
       const uv = await this.#parts.uv();
       const wheels = order.lock.packages.filter((entry) => entry.from === 'wheel');
@@ -109,7 +110,7 @@ export class LocalBuilder implements Builder {
   async remove(id: Digest): Promise<void> {
     if (this.inUse().has(id)) return;
     this.#forget(id);
-    const gone = `${this.#folder(id)}.gone-${randomBytes(4).toString('hex')}`;
+    const gone = partName(this.#folder(id), 'gone');
     await rename(this.#folder(id), gone).catch(() => {});
     await removeAll(gone);
   }
@@ -119,12 +120,11 @@ export class LocalBuilder implements Builder {
     return this.#parts.inUse();
   }
 
-  /** Half-built environments of hubs that died (I3). Call while no build runs. */
+  /** Clears away what hubs that died left half-built (I3). */
   async discardUnfinished(): Promise<void> {
-    const { environments } = this.#parts.place.folders;
-    for (const name of await readdir(environments))
-      if (name.includes('.part-') || name.includes('.gone-')) await removeAll(join(environments, name));
-    await rm(join(environments, 'lock'), { force: true });
+    const { environments, tools } = this.#parts.place.folders;
+    for (const folder of [environments, tools])
+      for (const name of await readdir(folder)) if (isLeftOver(name)) await removeAll(join(folder, name));
   }
 
   #folder(id: string): string {
@@ -143,6 +143,23 @@ export class LocalBuilder implements Builder {
     const record = Record.parse(JSON.parse(text));
     return { id, engine: 'local', location: folder, bytes: record.bytes, builtAt: record.builtAt };
   }
+}
+
+/** Bytes of a build's log that are kept with the environment. */
+const LOG_BYTES = 16 << 20;
+
+/** Tells a log on, and keeps it as a file. */
+function keptLog(file: string, log: StageLog): StageLog {
+  let left = LOG_BYTES;
+  const keep = (text: string): void => {
+    if (left <= 0) return;
+    left -= text.length + 1;
+    appendFileSync(file, left > 0 ? `${text}\n` : '… the log is too long to be kept whole\n');
+  };
+  return {
+    info: (text) => (keep(text), log.info(text)),
+    line: (text) => (keep(text), log.line(text)),
+  };
 }
 
 /** Requirement lines with hashes. */

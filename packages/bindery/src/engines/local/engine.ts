@@ -97,6 +97,11 @@ export class LocalEngine implements Engine {
     return collectGarbage(this.#place, this.builder, () => this.#services.uv(), all);
   }
 
+  warm(): void {
+    if (!this.isolated) return;
+    for (const service of [this.#services.runtime(this.#place), this.#services.egress(this.#place)]) service.catch(() => {}); // told to whoever needs it
+  }
+
   renew(): Promise<void> {
     return this.launcher.renew();
   }

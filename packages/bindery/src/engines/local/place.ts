@@ -1,8 +1,9 @@
-import { createHash, randomInt } from 'node:crypto';
+import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../base/config.ts';
+import { identityOf, ownIdentity } from '../../base/process-identity.ts';
 import type { Interpreter } from '../../contracts/plan.ts';
 import type { Worker } from '../../base/worker.ts';
 import { detectLimits, type Limits } from './limits/limits.ts';
@@ -78,4 +79,18 @@ export async function writeIdentity(folder: string, uid: number | undefined): Pr
   await mkdir(path, { recursive: true });
   await Promise.all(Object.entries(identityFiles(uid)).map(([name, text]) => writeFile(join(path, name), text, { mode: 0o644 })));
   return path;
+}
+
+/** Name of a folder that is being made beside `name`: it says by whom, so that nobody clears away what somebody is at. */
+export function partName(name: string, purpose: 'part' | 'gone' = 'part'): string {
+  const { pid, startTime, bootId } = ownIdentity();
+  return `${name}.${purpose}.${pid}.${startTime}.${bootId.replaceAll('-', '')}.${randomBytes(4).toString('hex')}`;
+}
+
+/** True for the name of an unfinished folder whose maker runs no more. */
+export function isLeftOver(name: string): boolean {
+  const match = /\.(?:part|gone)\.(\d+)\.(\d+)\.([0-9a-f]*)\.[0-9a-f]{8}$/.exec(name);
+  if (!match) return false;
+  const now = identityOf(Number(match[1]));
+  return now === undefined || now.startTime !== Number(match[2]) || now.bootId.replaceAll('-', '') !== match[3];
 }

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -6,7 +6,7 @@ import type { StageLog } from '../../contracts/engine.ts';
 import type { Interpreter, LockedPackage } from '../../contracts/plan.ts';
 import type { Uv } from '../../clients/uv.ts';
 import { bytecodeKeys, makePrefix } from './prefix.ts';
-import { RUNTIME, type Place } from './place.ts';
+import { partName, RUNTIME, type Place } from './place.ts';
 import { INSIDE } from './sandbox.ts';
 
 /** The one pinned Jupyter server that every session of the split layout runs (DESIGN idea 2). */
@@ -36,7 +36,7 @@ export async function serverRuntime(
   const interpreter = await python();
   log.info(`Installing the notebook server (once on this machine; Python ${interpreter.version})`);
   await place.worker.give(place.folders.tools);
-  const part = `${folder}.part-${randomBytes(4).toString('hex')}`;
+  const part = partName(folder);
   await mkdir(part, { recursive: true, mode: 0o755 });
   await place.worker.give(part);
   try {

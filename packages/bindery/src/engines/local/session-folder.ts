@@ -1,9 +1,9 @@
 import { readFile, readdir, stat, utimes, writeFile } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EndReason } from '@bindery/wire/api.ts';
 import { Instant, SessionId } from '@bindery/wire/ids.ts';
+import { isAlive } from '../../base/process-identity.ts';
 import type { Session } from '../../contracts/engine.ts';
 
 /** What is known of a session on disk; the folder is the truth (DESIGN idea 3). */
@@ -105,18 +105,6 @@ export class SessionFolder {
 /** All session ids that have a folder. */
 export async function sessionIds(sessions: string): Promise<string[]> {
   return (await readdir(sessions)).filter((name) => SessionId.safeParse(name).success);
-}
-
-/** True when the very process that wrote the record still runs. */
-function isAlive(known: z.infer<typeof ProcessRecord>): boolean {
-  try {
-    if (readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() !== known.bootId) return false;
-    const text = readFileSync(`/proc/${known.pid}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return fields[0] !== 'Z' && Number(fields[19]) === known.startTime;
-  } catch {
-    return false;
-  }
 }
 
 async function readParsed<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,13 +5,13 @@ import { run, type RunResult } from '../../base/run.ts';
 import { enclose, stepCommand, wayOut } from './enclosure.ts';
 import { proxyEnvironment, type Egress } from './egress/egress.ts';
 import type { SandboxOrder } from './lock-resolve.ts';
-import { freshUid, RUNTIME, writeIdentity, type Place } from './place.ts';
+import { freshUid, partName, RUNTIME, writeIdentity, type Place } from './place.ts';
 import { INSIDE } from './sandbox.ts';
 
 /** Runs a program in the walls of a build, outside any environment: asking strangers' packages what they need (I7). */
 export async function strangeRun(place: Place, egress: Egress | undefined, order: SandboxOrder): Promise<RunResult> {
   const uid = freshUid(place);
-  const scratch = join(place.folders.environments, `ask.part-${randomBytes(4).toString('hex')}`);
+  const scratch = join(place.folders.environments, partName('ask'));
   await mkdir(scratch, { recursive: true, mode: 0o755 });
   const { memory, processes, disk } = place.config.build;
   try {
