@@ -15,7 +15,7 @@ const NAME = /^[a-z0-9_][a-z0-9_.-]*/i;
 
 /** Parses a match specification in any of its spellings; undefined when it is none. */
 export function parseMatchSpec(text: string): MatchSpec | undefined {
-  if (text.length > LONGEST) return undefined;
+  if (text.length > LONGEST || /[\r\n\0]/.test(text)) return undefined;
   let rest = text.replace(/\s#.*$/, '').trim();
   let channel: string | undefined;
   const at = rest.indexOf('::');

@@ -144,6 +144,9 @@ function parseOption(text: string, indent: number): Bare<RequirementsEntry>[] {
 function parseWanted(text: string, indent: number, hashes: readonly string[]): Bare<RequirementsEntry>[] {
   const wanted = text.trim();
   if (wanted.length > LONGEST) throw new SyntaxProblem('this is too long for a requirement', indent);
+  const variable = text.search(/\$\{[A-Z0-9_]+\}/);
+  if (variable >= 0)
+    throw new SyntaxProblem('an environment variable has no value in a build', indent + variable, 'Write the value itself into the file.');
   const hash = hashes.map((hash) => ` --hash=${hash}`).join('');
   if (/^file:/i.test(wanted)) throw fileReference(indent);
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(wanted) || /^git\+\S+@/i.test(wanted)) return parseUrl(wanted, indent, hash);

@@ -31,16 +31,17 @@ export interface Place {
 const SHOWN = 160;
 
 /** `file_invalid` that names file, line and column, and shows the line with a mark below the column. */
-export function invalidFile(place: Place, text: string, what: string, hint?: string): BinderyError {
+export function invalidFile(place: Place, text: string, problem: string, hint?: string): BinderyError {
+  const what = printable(problem);
   const lines = text.split('\n');
   const from = Math.max(1, place.line - 2);
   const width = String(place.line).length;
   const frame = lines
     .slice(from - 1, place.line)
-    .map((line, index) => `${String(from + index).padStart(width)} | ${shown(line)}`)
+    .map((line, index) => `${String(from + index).padStart(width)} | ${printable(line)}`)
     .concat(`${' '.repeat(width)} | ${' '.repeat(Math.min(Math.max(place.column - 1, 0), SHOWN))}^ ${what}`)
     .join('\n');
-  const line = shown(lines[place.line - 1] ?? '').trim();
+  const line = printable(lines[place.line - 1] ?? '').trim();
   return new BinderyError(
     'file_invalid',
     `${place.file}, line ${place.line}, column ${place.column}: ${what}${line === '' ? '' : `: ${line}`}`,
@@ -48,9 +49,9 @@ export function invalidFile(place: Place, text: string, what: string, hint?: str
   );
 }
 
-/** One line, cut, with what a terminal would act on made visible. */
-function shown(line: string): string {
+/** One line, cut, without what a terminal would act on. */
+export function printable(line: string, most = SHOWN): string {
   // oxlint-disable-next-line no-control-regex
-  const plain = line.replace(/\t/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '\ufffd');
-  return plain.length > SHOWN ? `${plain.slice(0, SHOWN)}…` : plain;
+  const plain = line.replace(/[\t\n]/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '\ufffd');
+  return plain.length > most ? `${plain.slice(0, most)}…` : plain;
 }

@@ -7,6 +7,7 @@ import type { Context } from '../contracts/context.ts';
 import type { Pack, PackOptions, Part } from '../contracts/pack.ts';
 import type { BuildPlan, Epoch } from '../contracts/plan.ts';
 import type { Tree } from '../contracts/source.ts';
+import { printable } from '../formats/text.ts';
 import { asOfInstant } from './as-of.ts';
 import { settleLayout } from './layout.ts';
 import { RecordingTree, openFiles } from './plan-tree.ts';
@@ -82,7 +83,7 @@ async function compose(tree: Tree, choices: Choices, packs: readonly Pack[]): Pr
     env: Object.assign({}, ...parts.map((part) => part.env ?? {})) as Record<string, string>,
     reads: parts.some((part) => part.contentDependent === true) ? 'tree' : [...reads].toSorted(),
     ...(choices.asOf === undefined ? {} : { asOf: choices.asOf }),
-    findings: parts.flatMap((part) => part.findings),
+    findings: parts.flatMap((part) => part.findings).map((finding) => ({ ...finding, why: printable(finding.why, 2000) })),
   });
 }
 
