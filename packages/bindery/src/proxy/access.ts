@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { bare, problemAnswer, wantsPage, type Answer, type Problem } from './answers.ts';
+import { ANY_SITE, bare, problemAnswer, wantsPage, type Answer, type Problem } from './answers.ts';
 import { readCookies } from './cookies.ts';
 import type { Keys } from './keys.ts';
 import { inside, parameter, parsePath, withoutParameter, type RequestPath } from './path.ts';
@@ -45,7 +45,7 @@ export interface AccessParts {
   readonly browserUrl: (id: string, next: string) => string;
 }
 
-type Request = Pick<IncomingMessage, 'method' | 'url' | 'headers'>;
+type Request = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'rawHeaders'>;
 
 /** Where a request was found to lead. */
 interface Visit {
@@ -58,7 +58,6 @@ interface Visit {
 }
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
-const ANY_SITE: Answer['headers'] = [['Access-Control-Allow-Origin', '*']];
 
 /** Decides about every request before its body is read: which route, and whether whoever asks may use it. */
 export class Access {
@@ -72,7 +71,7 @@ export class Access {
     const place = placeOf(this.#parts.hosts, req.headers.host, door);
     if (!place) return this.#problem(req, { code: 'host_unknown', message: 'This hub serves nothing under the host name of the request.' });
     const path = parsePath(req.url ?? '');
-    if (!path || req.method === 'TRACE' || req.method === 'CONNECT') return this.#bad(req);
+    if (!path || saysHostTwice(req.rawHeaders) || req.method === 'TRACE' || req.method === 'CONNECT') return this.#bad(req);
     const match = this.#parts.table.find(path.segments);
     if (match === 'hidden') return this.#bad(req);
     if (!match) return this.#unrouted(req, place, path);
@@ -216,6 +215,13 @@ function foreign({ req, upgrade }: Visit, own: string): string | undefined {
   return isNavigation(req) && req.headers['sec-fetch-dest'] === 'document'
     ? undefined
     : 'The request was sent from a page of another site.';
+}
+
+/** Node takes the first `Host` of several; another program on the way may have taken the last. */
+function saysHostTwice(raw: readonly string[]): boolean {
+  let count = 0;
+  for (let index = 0; index < raw.length; index += 2) if (raw[index]?.length === 4 && raw[index]?.toLowerCase() === 'host') count++;
+  return count > 1;
 }
 
 /** True when the browser will show what comes as a page or in a frame. */

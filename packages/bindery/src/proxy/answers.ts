@@ -26,6 +26,9 @@ const QUIET: Answer['headers'] = [
   ['Referrer-Policy', 'no-referrer'],
 ];
 
+/** Any page may read the answer; cookies are never sent along. */
+export const ANY_SITE: Answer['headers'] = [['Access-Control-Allow-Origin', '*']];
+
 /** A small page for people, JSON for programs (rule E1). */
 export function problemAnswer(problem: Problem, html: boolean): Answer {
   const entry = ERRORS[problem.code];

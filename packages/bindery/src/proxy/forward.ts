@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { problemAnswer, send, wantsPage, type Problem } from './answers.ts';
+import { ANY_SITE, problemAnswer, send, wantsPage, type Problem } from './answers.ts';
 import { requestHeaders, responseHeaders, type HeaderOrder } from './headers.ts';
 
 export interface ForwardOrder extends HeaderOrder {
@@ -100,7 +100,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #answer(): void {
     const { req, res } = this;
     if (res.headersSent || this.#done) res.destroy();
-    else send(res, problemAnswer(this.#problem ?? upstreamProblem(new Error()), wantsPage(req.headers)));
+    else {
+      const problem = this.#problem ?? upstreamProblem(new Error());
+      // A page of another site may read why its call failed.
+      const headers = this.#order.form === 'path' ? [...(problem.headers ?? []), ...ANY_SITE] : problem.headers;
+      send(res, problemAnswer({ ...problem, headers }, wantsPage(req.headers)));
+    }
   }
 
   /** 103 Early Hints and the like pass (rule S6). */

@@ -62,7 +62,7 @@ export class FrameTap implements Tap {
     this.#data = opcode < 8;
     this.#final = (first & 128) !== 0;
     if ((opcode > 2 && opcode < 8) || opcode > 10 || !Number.isSafeInteger(this.#left)) this.#lost = true;
-    if (!this.#data) return;
+    if (!this.#data || this.#lost) return;
     if (!this.#inside || opcode !== 0) {
       this.#inside = true;
       this.#start = EMPTY;
@@ -86,8 +86,9 @@ export class FrameTap implements Tap {
     let piece = chunk.subarray(at, at + wanted);
     if (this.#mask) piece = unmask(piece, this.#mask, this.#masked);
     this.#masked += end - at;
-    // Where the frame goes on in a later chunk, this chunk's memory is not ours to keep.
-    this.#start = this.#start.length === 0 && (this.#left === end - at || this.#mask) ? piece : Buffer.concat([this.#start, piece]);
+    // Where the message goes on in a later chunk, this chunk's memory is not ours to keep.
+    const ends = this.#final && this.#left === end - at;
+    this.#start = this.#start.length === 0 && (ends || this.#mask) ? piece : Buffer.concat([this.#start, piece]);
   }
 
   #ended(): void {

@@ -24,9 +24,11 @@ export class Watch {
   readonly #exchanges = new Map<Exchange, Progress | undefined>();
   readonly #clock: Clock;
   readonly #patience: Patience;
+  readonly #everyMs: number;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(clock: Clock, patience: Patience) {
+    this.#everyMs = Math.min(EVERY_MS, ...Object.values(patience).map((ms: number) => ms / 2));
     this.#clock = clock;
     this.#patience = patience;
   }
@@ -37,7 +39,7 @@ export class Watch {
 
   add(exchange: Exchange): void {
     this.#exchanges.set(exchange, undefined);
-    this.#timer ??= setInterval(() => this.look(), Math.min(EVERY_MS, this.#patience.uploadMs / 2)).unref();
+    this.#timer ??= setInterval(() => this.look(), this.#everyMs).unref();
   }
 
   delete(exchange: Exchange): void {
