@@ -8,6 +8,7 @@ const steps: [string, string[]][] = [
   ['types', ['tsc', '-p', '.']],
   ['unused code', ['knip', '--no-progress']],
   ['arrows', ['node', 'scripts/arrows.ts']],
+  ['generated files', ['node', 'scripts/reference.ts', '--check']],
 ];
 
 let failed = 0;

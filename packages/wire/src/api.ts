@@ -120,7 +120,7 @@ export const ProviderList = z.object({ providers: z.array(RepoProvider) });
 /** `GET /plan` */
 export const PlanQuery = z.object({
   link: z.string().min(1).max(4096),
-  ...LaunchOptions.pick({ asOf: true, conda: true, layout: true, ref: true }).shape,
+  ...LaunchOptions.pick({ asOf: true, conda: true, epoch: true, layout: true, ref: true }).shape,
   strict: z.stringbool().optional(),
 });
 export type PlanQuery = z.infer<typeof PlanQuery>;

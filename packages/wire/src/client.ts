@@ -114,7 +114,7 @@ export class HubClient {
     return (await this.#json(OneTimeLink, 'POST', '/enter', { body: order })).url;
   }
 
-  plan(query: Omit<PlanQuery, 'strict'> & { readonly strict?: boolean }): Promise<PlanView> {
+  plan(query: PlanQuery): Promise<PlanView> {
     const words = Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
     return this.#json(PlanView, 'GET', `/plan?${new URLSearchParams(words).toString()}`, { timeoutMs: 15 * 60_000 });
   }

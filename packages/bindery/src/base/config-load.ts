@@ -24,6 +24,8 @@ export interface LoadedConfig {
 
 /** The one variable with our prefix that is not a setting: it names the file. */
 const FILE_VARIABLE = 'BINDERY_CONFIG';
+/** Shorter names of variables. */
+const ALIASES: Readonly<Record<string, string>> = { BINDERY_UV: 'BINDERY_PYTHON_UV' };
 
 /** Reads file, environment and flags. Throws `config_invalid` with every problem that was found, each with its place. */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
@@ -117,7 +119,7 @@ function* flatten(value: unknown, keys: readonly ConfigKey[], path = ''): Genera
 function* settings(sources: ConfigSources, keys: readonly ConfigKey[], problems: string[]): Generator<[ConfigKey, string, string]> {
   for (const [name, text] of Object.entries(sources.env)) {
     if (!name.startsWith('BINDERY_') || name === FILE_VARIABLE || !text) continue;
-    const key = keys.find((known) => known.env === name);
+    const key = keys.find((known) => known.env === (ALIASES[name] ?? name));
     if (key) yield [key, text, name];
     else {
       const meant = nearest(

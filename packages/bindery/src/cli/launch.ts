@@ -1,0 +1,235 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { Option, type Command } from 'commander';
+import { LaunchOptions, type LaunchView } from '@bindery/wire/api.ts';
+import { BinderyError } from '@bindery/wire/errors.ts';
+import { isFinal, type FailedEvent, type LaunchEvent, type ReadyEvent } from '@bindery/wire/events.ts';
+import { randomId } from '@bindery/wire/ids.ts';
+import { describeLink, wholeFolder } from '@bindery/wire/link.ts';
+import { systemClock } from '../base/clock.ts';
+import { browserCommand, openBrowser } from './browser.ts';
+import { command, configOf, configWords, type Cli, type CommonOptions } from './common.ts';
+import { asBinderyError, EXIT, exitCodeOf, failureText } from './exit.ts';
+import { exampleLink, FIRST } from './examples.ts';
+import { findHub, type FoundHub } from './hub-find.ts';
+import { endHub, isStarted, startHub, type StartedHub } from './hub-start.ts';
+import { interruptOf, type Interrupt } from './interrupt.ts';
+import { progressView } from './progress-view.ts';
+import { stay } from './stay.ts';
+import { duration, type Terminal } from './terminal.ts';
+
+export interface LaunchFlags extends CommonOptions {
+  readonly ref?: string;
+  readonly path?: string;
+  readonly urlpath?: string;
+  readonly asOf?: string;
+  readonly conda?: LaunchOptions['conda'];
+  readonly strict?: boolean;
+  readonly trust?: boolean;
+  readonly layout?: LaunchOptions['layout'];
+  readonly epoch?: LaunchOptions['epoch'];
+  readonly detach?: boolean;
+  readonly open: boolean;
+}
+
+/** Milliseconds that a hub gets to end its sessions and itself. */
+const END_MS = 15_000;
+
+/** `bindery launch`: from a link to an open notebook, and to its end. */
+export function launchCommand(cli: Cli): Command {
+  return planOptions(
+    command('launch', 'Open a repository as a live notebook, and keep it until Ctrl-C', [
+      ['bindery launch', 'the bundled example'],
+      ['bindery launch user/repo', 'a repository on GitHub'],
+      ['bindery launch https://gitlab.com/group/repo --ref v1.2', 'a tag of any Git repository'],
+      ['bindery launch . --path notebooks/start.ipynb', 'this folder, as it is now'],
+      ['bindery launch user/old --as-of 2021-06-01', 'with the packages of that day'],
+      ['bindery launch user/repo --json --no-open', 'events for a program; the last has url and token'],
+    ]).argument('[link]', 'user/repo, any Git address, a local folder, or a mybinder-style link'),
+  )
+    .option('--path <path>', 'file or folder of the repository to open')
+    .option('--urlpath <path>', 'what to open below the address of the session')
+    .option('--trust', TRUST)
+    .option('--detach', 'return when the session is ready, and leave it and the hub running')
+    .option('--no-open', 'do not open a browser')
+    .option('--port <number>', 'port of the hub, if one is started; 0 means any')
+    .action((link: string | undefined, flags: LaunchFlags) => cli.run(flags, () => new LaunchRun(cli, flags).run(link)));
+}
+
+/** The options that decide what is built. */
+export function planOptions(launch: Command): Command {
+  return launch
+    .option('--ref <ref>', 'branch, tag or commit')
+    .option('--as-of <when>', 'packages as they were then: a date, or "commit" for the date of the commit')
+    .addOption(new Option('--conda <from>', 'where the packages of a conda file come from').choices(['channels', 'pypi']))
+    .option('--strict', 'fail where a file of the repository cannot be applied')
+    .addOption(new Option('--layout <layout>', 'one environment for server and kernel, or two').choices(['auto', 'split', 'joint']))
+    .addOption(
+      new Option(
+        '--epoch <rules>',
+        'by which rules files leave a choice: repo2docker has its own defaults, Python 3.10 among them',
+      ).choices(['2026', 'repo2docker']),
+    );
+}
+
+export const TRUST = 'where no sandbox works: run what the repository holds as you, not isolated';
+
+/** What the flags ask of the hub. @throws BinderyError request_invalid */
+export function optionsOf(flags: LaunchFlags, more: LaunchOptions = {}): LaunchOptions {
+  const { ref, path, urlpath, asOf, conda, strict, trust, layout, epoch } = flags;
+  const parsed = LaunchOptions.safeParse({ ref, path, urlpath, asOf, conda, strict, trust, layout, epoch, ...more });
+  if (parsed.success) return parsed.data;
+  throw new BinderyError('request_invalid', parsed.error.issues.map((issue) => `--${issue.path.join('.')}: ${issue.message}`).join('\n'), {
+    hint: 'See bindery launch --help.',
+  });
+}
+
+/** The link as the hub reads it: local folders made whole, the bundled example where none was given. */
+export function linkOf(text: string | undefined, env: Terminal['env']): string {
+  if (text === undefined) return exampleLink(FIRST);
+  // npm starts scripts in the project's folder; what the person typed is meant from where they stand.
+  const cwd = env['npm_command'] === undefined ? process.cwd() : (env['INIT_CWD'] ?? process.cwd());
+  return wholeFolder(text, { cwd, home: homedir(), exists: existsSync });
+}
+
+/** One run of a command that follows a launch. */
+export class LaunchRun {
+  readonly #cli: Cli;
+  readonly #flags: LaunchFlags;
+  readonly #terminal: Terminal;
+  readonly #more: LaunchOptions;
+  #events = 0;
+
+  constructor(cli: Cli, flags: LaunchFlags, more: LaunchOptions = {}) {
+    this.#cli = cli;
+    this.#flags = flags;
+    this.#terminal = cli.terminal;
+    this.#more = more;
+  }
+
+  /** From the link to the end; tells every failure itself, in JSON as the `failed` event that ends the stream. */
+  async run(text: string | undefined): Promise<number> {
+    const interrupt = interruptOf(process, () => systemClock.monotonic());
+    try {
+      return await this.#withHub(text, interrupt);
+    } catch (error) {
+      if (interrupt.signal.aborted) return this.#interrupted();
+      return this.#fail(error);
+    } finally {
+      interrupt.close();
+    }
+  }
+
+  async #withHub(text: string | undefined, interrupt: Interrupt): Promise<number> {
+    const order = { link: linkOf(text, this.#terminal.env), options: optionsOf(this.#flags, this.#more) };
+    const { config } = configOf(this.#flags, this.#terminal);
+    const options = { config, words: configWords(this.#flags), env: this.#terminal.env, main: this.#cli.main, signal: interrupt.signal };
+    const hub = (await findHub(config)) ?? (await startHub(options));
+    const started = isStarted(hub) ? hub : undefined;
+    this.#greet(hub, started !== undefined, config.hub.port);
+    let detached = false;
+    try {
+      const launch = await hub.client.createLaunch(order, randomId());
+      const final = await this.#follow(hub, launch, interrupt.signal);
+      if (final.phase === 'failed') return this.#failed(final);
+      await this.#ready(final, hub, launch);
+      detached = this.#flags.detach === true;
+      if (detached || final.sessionId === undefined) return EXIT.ok;
+      return await stay({ terminal: this.#terminal, hub, started, sessionId: final.sessionId, interrupt });
+    } finally {
+      if (started && !detached) await this.#end(started, interrupt);
+    }
+  }
+
+  #greet(hub: FoundHub, started: boolean, wanted: number): void {
+    if (this.#flags.json) return;
+    const { paint } = this.#terminal;
+    const port = Number(new URL(hub.url).port);
+    this.#terminal.err(`${paint('bold', 'Bindery')} ${started ? `hub at ${hub.url}` : `joins the hub at ${hub.url}`}\n`);
+    if (started && wanted !== 0 && port !== wanted) this.#terminal.err(`  Port ${wanted} is taken, so it is ${port}.\n`);
+    if (!started && this.#flags.port !== undefined && Number(this.#flags.port) !== port)
+      this.#terminal.err(`  --port is for a hub that is started; this one runs already.\n`);
+  }
+
+  /** Shows the entries as they come. A Ctrl-C cancels the launch. */
+  async #follow(hub: FoundHub, launch: LaunchView, signal: AbortSignal): Promise<ReadyEvent | FailedEvent> {
+    const view = this.#flags.json ? undefined : progressView(this.#terminal, systemClock);
+    if (view) this.#terminal.err(`  ${describeLink(launch.link)}\n\n`);
+    try {
+      for await (const event of hub.client.follow(launch.id, { launchKey: launch.key, signal })) {
+        if (view) view.show(event);
+        else this.#print(event);
+        if (isFinal(event)) return event;
+      }
+    } catch (error) {
+      if (signal.aborted) await hub.client.cancelLaunch(launch.id, launch.key).catch(() => {}); // it may just have ended
+      throw error;
+    } finally {
+      view?.close();
+    }
+    throw new BinderyError('internal', 'The log of the launch ended without saying how.');
+  }
+
+  #print(event: LaunchEvent): void {
+    this.#events = event.seq + 1;
+    this.#terminal.out(`${JSON.stringify(event)}\n`);
+  }
+
+  async #ready(event: ReadyEvent, hub: FoundHub, launch: LaunchView): Promise<void> {
+    if (this.#flags.json) return;
+    const { paint, paintOut } = this.#terminal;
+    this.#terminal.err(`\n  ${paint('green', '✓')} ${paint('bold', `Ready in ${duration(event.ms)}`)}  ${describeLink(launch.link)}\n`);
+    if (event.sessionId === undefined) return;
+    const link = event.browserUrl ?? (await hub.client.openSession(event.sessionId));
+    const browser = this.#flags.open ? browserCommand(this.#terminal) : undefined;
+    if (browser) openBrowser(browser, link, this.#terminal.env);
+    this.#terminal.err(`\n  ${browser ? 'Opening your browser. If nothing shows, open this link:' : 'Open this link:'}\n\n`);
+    this.#terminal.out(`    ${paintOut('bold', browser ? await hub.client.openSession(event.sessionId) : link)}\n`);
+    this.#terminal.err(`\n  ${paint('dim', `The link works once. A fresh one: bindery open ${event.sessionId}`)}\n`);
+    this.#terminal.err(
+      `  ${this.#flags.detach ? `The session stays. To end it: bindery stop ${event.sessionId}` : 'Press Ctrl-C to end the session; changed files are saved.'}\n`,
+    );
+  }
+
+  async #end(hub: StartedHub, interrupt: Interrupt): Promise<void> {
+    interrupt.onForce(() => {
+      this.#terminal.err('  Ended by force; what was not saved is lost.\n');
+      hub.kill();
+    });
+    if (!this.#flags.json) this.#terminal.err(`  Ending the hub${hub.pid ? ` and its sessions` : ''} …\n`);
+    const outcome = await endHub(hub, END_MS);
+    if (outcome === 'killed') this.#terminal.err('  The hub did not end in time and was killed.\n');
+    else if (!this.#flags.json) this.#terminal.err('  Ended.\n');
+  }
+
+  #failed(event: FailedEvent): number {
+    if (!this.#flags.json) this.#terminal.err(`\n${failureText(event, this.#terminal)}`);
+    return EXIT.failed;
+  }
+
+  /** A failure outside the launch's own log, in the same form. */
+  #fail(reason: unknown): number {
+    const error = asBinderyError(reason);
+    const { code, message, hint, retryable, logTail } = error;
+    if (!this.#flags.json) this.#terminal.err(failureText(error, this.#terminal));
+    else
+      this.#print({
+        seq: this.#events,
+        at: new Date().toISOString(),
+        phase: 'failed',
+        during: 'resolving',
+        code,
+        message,
+        hint,
+        retryable,
+        ...(logTail ? { logTail } : {}),
+      });
+    return exitCodeOf(error);
+  }
+
+  #interrupted(): number {
+    if (this.#flags.json) this.#fail(new BinderyError('cancelled', 'Interrupted.'));
+    else this.#terminal.err('  Interrupted.\n');
+    return EXIT.interrupted;
+  }
+}

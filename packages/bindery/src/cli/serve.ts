@@ -1,0 +1,107 @@
+import { closeSync, writeSync } from 'node:fs';
+import { Option, type Command } from 'commander';
+import type { z } from 'zod';
+import type { LoadedConfig } from '../base/config-load.ts';
+import { systemClock } from '../base/clock.ts';
+import { command, configOf, type Cli, type CommonOptions } from './common.ts';
+import { asBinderyError, EXIT } from './exit.ts';
+import { bundledExamples } from './examples.ts';
+import type { HubNews } from './hub-start.ts';
+import { interruptOf } from './interrupt.ts';
+import type { Terminal } from './terminal.ts';
+
+interface ServeFlags extends CommonOptions {
+  /** Set by `bindery launch`: a descriptor that hears, once, that the hub listens or why it does not. */
+  readonly readyFd?: string;
+}
+
+/** `bindery serve`: the hub in the foreground. */
+export function serveCommand({ terminal, run }: Cli): Command {
+  return command('serve', 'Run the hub in the foreground', [
+    ['bindery serve', 'prints a one-time link to the launch page'],
+    ['bindery serve --port 0 --json', 'on any free port; prints one line of JSON when it listens'],
+    ['bindery serve --set session.idle=7200', 'with another setting'],
+  ])
+    .option('--port <number>', 'port to listen on; the next free one is taken where it is in use, 0 means any')
+    .addHelpText(
+      'after',
+      '\nCtrl-C ends the hub with its sessions. SIGTERM ends the hub alone: the next one on the same state folder\ntakes its sessions over.',
+    )
+    .addOption(new Option('--ready-fd <number>').hideHelp())
+    .action((flags: ServeFlags) =>
+      run(flags, async () => {
+        const news = newsTo(flags.readyFd);
+        try {
+          return await serve(terminal, configOf(flags, terminal), flags, news);
+        } catch (error) {
+          const { code, message, hint, retryable } = asBinderyError(error);
+          news({ error: { code, message, hint, retryable } });
+          throw error;
+        }
+      }),
+    );
+}
+
+async function serve(terminal: Terminal, { config }: LoadedConfig, flags: ServeFlags, news: News): Promise<number> {
+  const { assemble } = await import('../hub/assemble.ts');
+  const { createHub } = await import('../hub/hub.ts');
+  const interrupt = interruptOf(process, () => systemClock.monotonic());
+  const { shared, pipeline } = await assemble(config, (message) => terminal.err(`${message}\n`));
+  const hub = await createHub(shared, { pipeline, examples: bundledExamples() });
+  const port = Number(new URL(hub.url).port);
+  news({ url: hub.url });
+  if (flags.json)
+    terminal.out(`${JSON.stringify({ url: hub.url, enterUrl: hub.enterUrl(), pid: process.pid, isolated: shared.engine.isolated })}\n`);
+  else if (flags.readyFd === undefined)
+    greet(terminal, hub.url, hub.enterUrl(), {
+      moved: config.hub.port !== 0 && port !== config.hub.port ? config.hub.port : undefined,
+      isolated: shared.engine.isolated,
+    });
+  interrupt.onForce(() => process.exit(EXIT.interrupted));
+  const onSignal = (): void => {
+    if (!flags.json)
+      terminal.err(interrupt.name === 'SIGTERM' ? 'Ending the hub; its sessions stay.\n' : 'Ending the hub and its sessions …\n');
+    void hub.close(interrupt.name === 'SIGTERM' ? 'keep' : 'stop');
+  };
+  if (interrupt.signal.aborted) onSignal();
+  else interrupt.signal.addEventListener('abort', onSignal, { once: true });
+  await hub.closed;
+  interrupt.close();
+  return EXIT.ok;
+}
+
+interface Look {
+  /** The port that was asked for, where another was taken. */
+  readonly moved: number | undefined;
+  readonly isolated: boolean;
+}
+
+function greet(terminal: Terminal, url: string, enterUrl: string, { moved, isolated }: Look): void {
+  const { paint, paintOut } = terminal;
+  terminal.err(`${paint('bold', 'Bindery')} hub at ${url}\n`);
+  if (moved !== undefined) terminal.err(`  Port ${moved} is taken, so it is another.\n`);
+  if (!isolated)
+    terminal.err(
+      `  ${paint('yellow', '!')} No sandbox works here: only your own folders, and links with --trust, run. See bindery doctor.\n`,
+    );
+  terminal.err('\n  Open this link:\n\n');
+  terminal.out(`    ${paintOut('bold', enterUrl)}\n`);
+  terminal.err(`\n  ${paint('dim', 'The link works once. A fresh one: bindery open')}\n  Press Ctrl-C to end the hub with its sessions.\n`);
+}
+
+type News = (news: z.infer<typeof HubNews>) => void;
+
+/** Writes to the descriptor once and closes it; without one nobody listens. */
+function newsTo(descriptor: string | undefined): News {
+  let fd = descriptor === undefined ? undefined : Number(descriptor);
+  return (news) => {
+    if (fd === undefined) return;
+    try {
+      writeSync(fd, `${JSON.stringify(news)}\n`);
+      closeSync(fd);
+    } catch {
+      // Whoever started us has gone; the hub goes on.
+    }
+    fd = undefined;
+  };
+}
