@@ -56,9 +56,14 @@ function locked(entry: Entry, elsewhere: boolean): LockedPackage {
   const wheels = entry.wheels ?? [];
   const files = wheels.length > 0 ? wheels : entry.sdist ? [entry.sdist] : [];
   const from = wheels.length > 0 ? 'wheel' : 'source';
-  const address = elsewhere ? files.find((file) => file.url !== undefined && !file.url.includes('***')) : undefined;
+  const address = elsewhere ? files.find((file) => isPublic(file.url)) : undefined;
   if (address) return { name, version, from, hashes: sha256([address]), requirement: `${name} @ ${address.url}` };
   return { name, version, from, hashes: sha256(files), requirement: `${name}==${version}` };
+}
+
+/** An address that leads to the file from anywhere: without credentials, and not that of a sandbox's own way to an index. */
+function isPublic(url: string | undefined): boolean {
+  return url !== undefined && !url.includes('***') && !/^http:\/\/127\.0\.0\.1:\d+\/index\//.test(url);
 }
 
 function sha256(files: readonly z.infer<typeof File>[]): string[] {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
@@ -15,7 +16,10 @@ import { packagesOf } from './lock-pylock.ts';
 /** A program run in the walls of a build: what a repository brings may run in it. */
 export interface SandboxOrder {
   readonly argv: readonly [string, ...string[]];
-  /** The whole environment, but for proxies, which the sandbox sets itself. */
+  /**
+   * The whole environment, but for what is the way out's: proxies, and the index where it has credentials. Whoever runs the
+   * order adds them, so that no code of a repository sees a credential.
+   */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly readOnly: readonly string[];
@@ -87,7 +91,6 @@ export async function resolve(question: Question, scratch: Scratch, deps: Resolv
   await writeFile(join(folder, 'requirements.in'), lines([...question.requirements, ...question.paths]));
   await writeFile(join(folder, 'constraints.txt'), lines(question.constraints));
   const args = compileArguments(question, folder);
-  const env = indexVariables(question.options, uv);
   const onLine = (line: string, from: string): void => {
     if (from === 'stderr' && line.trim()) log.line(uv.index.redact(line));
   };
@@ -97,15 +100,15 @@ export async function resolve(question: Question, scratch: Scratch, deps: Resolv
   const result = needsWalls
     ? await walled(deps)({
         argv: [uv.path, ...args],
-        env: { ...withoutProxies(uv.environment(join(scratch.folder, 'cache'))), ...env },
-        readOnly: [uv.path, ...reach, ...uv.index.files],
+        env: publicPart(uv.environment(join(scratch.folder, 'cache')), uv),
+        readOnly: [uv.path, ...reach, ...uv.index.files.filter((file) => existsSync(file))],
         writable: [scratch.folder],
         network: 'index',
         timeoutMs,
         signal,
         onLine,
       })
-    : await uv.run(args, { reach: { read: reach }, env, timeoutMs, signal });
+    : await uv.run(args, { reach: { read: reach }, timeoutMs, signal });
   if (result.timedOut) throw new BinderyError('build_timeout', 'Resolving the packages took too long.', { logTail: tail(result, uv) });
   const stderr = uv.index.redact(result.stderr);
   // files without an upload time are left out by uv with a warning only, so packages would seem to be missing
@@ -140,19 +143,13 @@ function compileArguments(question: Question, folder: string): string[] {
     ...(options.prereleases ? ['--prerelease', 'allow'] : []),
     // pip takes the best version of all indexes, and repositories are written for pip
     ...(options.extra.length > 0 ? ['--index-strategy', 'unsafe-best-match'] : []),
+    ...(options.index === undefined ? [] : ['--default-index', options.index]),
+    ...options.extra.flatMap((address) => ['--extra-index-url', address]),
     ...options.findLinks.flatMap((address) => ['--find-links', address]),
     ...options.more,
     ...(question.constraints.length > 0 ? ['--constraints', join(folder, 'constraints.txt')] : []),
     join(folder, 'requirements.in'),
   ];
-}
-
-function indexVariables(options: IndexOptions, uv: Uv): Record<string, string> {
-  const extra = [...options.extra, ...uv.index.extra];
-  return {
-    ...(options.index === undefined ? {} : { UV_DEFAULT_INDEX: options.index }),
-    ...(extra.length === 0 ? {} : { UV_INDEX: extra.join(' ') }),
-  };
 }
 
 function walled({ sandboxed }: ResolveDeps): Sandboxed {
@@ -163,8 +160,9 @@ function walled({ sandboxed }: ResolveDeps): Sandboxed {
   );
 }
 
-function withoutProxies(env: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.endsWith('_PROXY')));
+function publicPart(env: Record<string, string>, { index }: Uv): Record<string, string> {
+  const hidden = (name: string): boolean => name.endsWith('_PROXY') || (index.secret && /^UV_(?:DEFAULT_)?INDEX$/.test(name));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !hidden(name)));
 }
 
 function lines(entries: readonly string[]): string {

@@ -49,7 +49,7 @@ async function bench(index: Pick<FakeIndex, 'url'>, address = index.url): Promis
     interpreters: new Interpreters({ config, worker: sameUser, variables, uv: () => Promise.resolve(uv) }),
     sandboxed: (order) => {
       orders.push(order);
-      return run(order.argv, { ...order, env: { ...order.env } });
+      return run(order.argv, { ...order, env: { ...order.env, ...(uv.index.secret ? { UV_DEFAULT_INDEX: uv.index.url } : {}) } });
     },
   };
   const log = { info: (text: string) => lines.push(text), line: (text: string) => lines.push(text) };
@@ -212,11 +212,13 @@ test('as of a date on an index that keeps no upload times: said as it is', async
   });
 });
 
-test('an index with credentials works, and they are in no lock, no line and no argument', async () => {
+test('an index with credentials works, and they are in no lock, no line and no sandbox', async () => {
   await using fake = await index([wheel('one', '1.0'), sdist('bare', '1.0')], { credentials: 'jane:s3cr3t-p4ss' });
   const { lock, lines, orders } = await bench(fake, fake.url.replace('http://', 'http://jane:s3cr3t-p4ss@'));
   const made = await lock(python('one'));
-  const seen = JSON.stringify([made, lines, orders.map(({ argv }) => argv)]);
+  const built = await lock(python('bare'));
+  assert.ok(orders.length > 0);
+  const seen = JSON.stringify([made, built, lines, orders]);
   assert.doesNotMatch(seen, /s3cr3t/);
   const wrong = await bench(fake, fake.url.replace('http://', 'http://jane:wr0ng-p4ss@'));
   await assert.rejects(wrong.lock(python('one')), (error: Error & { logTail: string; code: string; hint: string }) => {
