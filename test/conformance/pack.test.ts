@@ -160,6 +160,7 @@ test('whatever the files hold, a plan or an error for people comes out of them',
           assert.equal(text.includes('u:p@'), false, 'credentials');
         } catch (error) {
           assert.ok(error instanceof BinderyError && ALLOWED.has(error.code), String(error instanceof Error ? error.stack : error));
+          assert.equal(`${error.message}${error.logTail}`.includes('u:p@'), false, 'credentials');
           // oxlint-disable-next-line no-control-regex
           assert.doesNotMatch(error.message, /[\0-\u001f]/);
         }

@@ -49,9 +49,10 @@ export function invalidFile(place: Place, text: string, problem: string, hint?: 
   );
 }
 
-/** One line, cut, without what a terminal would act on. */
+/** One line, cut, without what a terminal would act on and without the credentials of addresses. */
 export function printable(line: string, most = SHOWN): string {
   // oxlint-disable-next-line no-control-regex
   const plain = line.replace(/[\t\n]/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '\ufffd');
-  return plain.length > most ? `${plain.slice(0, most)}…` : plain;
+  const safe = plain.replace(/:\/\/[^\s/?#]*@/g, '://…@');
+  return safe.length > most ? `${safe.slice(0, most)}…` : safe;
 }

@@ -1,6 +1,6 @@
 import { LineCounter, isMap, isScalar, parseDocument } from 'yaml';
 import type { Document } from 'yaml';
-import type { BinderyError } from '@bindery/wire/errors.ts';
+import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Place } from './text.ts';
 import { invalidFile } from './text.ts';
 
@@ -37,7 +37,9 @@ export function parseYaml(file: string, text: string): YamlFile {
   } catch (error) {
     if (error instanceof ReferenceError) throw whole('it repeats itself through aliases too often');
     if (error instanceof RangeError) throw whole('it is nested too deeply');
-    throw error;
+    if (error instanceof BinderyError) throw error;
+    // What only shows when aliases and merge keys are followed comes without a place.
+    throw whole(error instanceof Error ? sentence('', error.message) : 'it cannot be read');
   }
 }
 
