@@ -6,7 +6,7 @@ const DAY = 24 * HOUR;
 /** A measured time: `12 ms`, `3.4 s`, `48 s`, `2 min 05 s`, `1 h 07 min`. */
 export function duration(ms: number): string {
   const whole = Math.max(0, ms);
-  if (whole < 100) return `${Math.round(whole)} ms`;
+  if (whole < 99.5) return `${Math.round(whole)} ms`;
   if (whole < 9950) return `${(whole / SECOND).toFixed(1)} s`;
   const seconds = Math.round(whole / SECOND);
   if (seconds < 60) return `${seconds} s`;

@@ -1,21 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { CopyButton } from '../shell/copy-button.tsx';
-
-type Format = 'Markdown' | 'HTML' | 'reStructuredText';
-const FORMATS: readonly Format[] = ['Markdown', 'HTML', 'reStructuredText'];
-
-/** The text that puts a launch badge into a README. */
-export function badgeText(format: Format, hub: string, path: string): string {
-  const [link, image] = [hub + path, `${hub}/badge_logo.svg`];
-  switch (format) {
-    case 'Markdown':
-      return `[![Launch](${image})](${link})`;
-    case 'HTML':
-      return `<a href="${link.replaceAll('&', '&amp;')}"><img src="${image}" alt="Launch"></a>`;
-    default:
-      return `.. image:: ${image}\n   :alt: Launch\n   :target: ${link}`;
-  }
-}
+import { badgeText, FORMATS } from './badge-text.ts';
+import type { Format } from './badge-text.ts';
 
 /** Gives the link of the form and the badge for it, ready to copy. */
 export function BadgeHelper({ hub, path }: { hub: string; path: string | undefined }) {
@@ -35,16 +21,20 @@ export function BadgeHelper({ hub, path }: { hub: string; path: string | undefin
           </label>
         ))}
       </fieldset>
-      <Copyable id="share-badge" label="Badge" text={text} />
+      <Copyable id="share-badge" label="Badge" text={text} tall />
     </section>
   );
 }
 
-function Copyable({ id, label, text }: { id: string; label: string; text: string }) {
+function Copyable({ id, label, text, tall = false }: { id: string; label: string; text: string; tall?: boolean }) {
   return (
     <div class="copyable">
       <label for={id}>{label}</label>
-      <textarea id={id} readOnly rows={text.includes('\n') ? 3 : 1} value={text} placeholder="Fill in the form first" />
+      {tall ? (
+        <textarea id={id} readOnly rows={4} value={text} placeholder="Fill in the form first" />
+      ) : (
+        <input id={id} type="text" readOnly value={text} placeholder="Fill in the form first" />
+      )}
       <CopyButton text={() => text} label="Copy" disabled={text === ''} />
     </div>
   );

@@ -1,7 +1,7 @@
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { urlFolder, splitGitSpec } from '@bindery/wire/link-git.ts';
 import { labToOpen, openedFile } from '@bindery/wire/link-open.ts';
-import { formatV2, parseAsOf, splitGhSpec } from '@bindery/wire/link-v2.ts';
+import { formatV2, parseAsOf, parseV2, splitGhSpec } from '@bindery/wire/link-v2.ts';
 import { parseLink, withRef } from '@bindery/wire/link.ts';
 import type { Link } from '@bindery/wire/link.ts';
 
@@ -34,9 +34,8 @@ export function detect(wish: Wish): Detection {
   if (text === '') return { words: NOTHING, problem: 'Paste the address of a repository first.', settled: false };
   try {
     const link = wishedLink(wish);
-    const { kind, ref, opens } = describeLink(link);
-    const parts = [kind, ref, opens === '' ? '' : `opens ${opens}`].filter((part) => part !== '');
-    return { path: formatV2(link), words: parts.join(', '), settled: true };
+    const { about, opens } = describeLink(link);
+    return { path: formatV2(link), words: opens === '' ? about : `${about}, opens ${opens}`, settled: true };
   } catch (error) {
     if (!(error instanceof BinderyError)) throw error;
     return { words: NOTHING, problem: `${error.message} ${error.hint}`, settled: text.length > 60 || /:\/\/.+\/.|\s/.test(text) };
@@ -59,12 +58,13 @@ export function describePath(link: string): string | undefined {
   }
 }
 
-/** The link that a launch page's address means; undefined when it means none (the hub then says why). */
-export function readLaunchPath(path: string): Link | undefined {
+/** The link that a launch page's address means, or why it means none. */
+export function readLaunchPath(path: string, search: string): Link | BinderyError {
   try {
-    return parseLink(path);
-  } catch {
-    return undefined;
+    return parseV2(path, new URLSearchParams(search));
+  } catch (error) {
+    if (error instanceof BinderyError) return error;
+    throw error;
   }
 }
 
@@ -72,23 +72,18 @@ export function readLaunchPath(path: string): Link | undefined {
 export interface Described {
   /** Short name, for headings: `user/repo`. */
   readonly title: string;
-  /** `GitHub repository user/repo` */
-  readonly kind: string;
-  /** `default branch`, `branch or tag “main”`, `commit 1a2b3c4d`; empty where there is no choice. */
-  readonly ref: string;
   /** File or page that is opened first; empty for the default. */
   readonly opens: string;
-  /** All of it on one line. */
+  /** What it is, on one line: `GitHub repository user/repo, branch or tag “main”`. */
   readonly about: string;
 }
 
-export function describeLink(link: Link | undefined): Described {
-  if (!link) return { title: 'This link', kind: '', ref: '', opens: '', about: '' };
+export function describeLink(link: Link): Described {
   const { title, kind, ref } = source(link);
   const asOf =
     link.asOf === undefined ? '' : link.asOf === 'commit' ? 'packages of the commit’s date' : `packages as of ${link.asOf.slice(0, 10)}`;
   const opens = openedFile(link.open) ?? (link.open.kind === 'url' ? link.open.path : '');
-  return { title, kind, ref, opens, about: [kind, ref, asOf].filter((part) => part !== '').join(', ') };
+  return { title, opens, about: [kind, ref, asOf].filter((part) => part !== '').join(', ') };
 }
 
 function source({ provider, spec }: Link): { title: string; kind: string; ref: string } {
@@ -134,5 +129,5 @@ function lastParts(path: string, count: number): string {
 
 function refWords(ref: string): string {
   if (ref === 'HEAD' || ref === '') return 'default branch';
-  return /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(ref) ? `commit ${ref.slice(0, 8)}` : `branch, tag or commit “${ref}”`;
+  return /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(ref) ? `commit ${ref.slice(0, 8)}` : `branch or tag “${ref}”`;
 }

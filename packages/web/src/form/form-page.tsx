@@ -38,11 +38,16 @@ export function FormPage({ services }: { services: Services }) {
       heading="Any Git repository, as a live notebook"
       lead={<p>Paste its address. Bindery reads what it needs, builds that once, and opens it here.</p>}
     >
-      {problem.value && <Problem error={problem.value} />}
       {!config.isolated && <NotIsolated />}
-      <LaunchForm wish={wish} found={found.value} launch={launch} />
-      <Offers examples={examples.value} services={services} />
-      <BadgeHelper hub={config.publicUrl + config.baseUrl.slice(0, -1)} path={found.value.path} />
+      {problem.value ? (
+        <Problem error={problem.value} retry={() => location.reload()} />
+      ) : (
+        <>
+          <LaunchForm wish={wish} found={found.value} launch={launch} />
+          <Offers examples={examples.value} services={services} />
+          <BadgeHelper hub={config.publicUrl + config.baseUrl.slice(0, -1)} path={found.value.path} />
+        </>
+      )}
     </Page>
   );
 }

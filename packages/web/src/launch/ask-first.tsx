@@ -3,7 +3,7 @@ import { Page } from '../shell/page.tsx';
 import type { Router } from '../shell/router.ts';
 
 /** Another site sent the browser here: nothing runs until a person has seen what and agreed. */
-export function AskFirst({ what, from, agree, router }: { what: Described; from: string | undefined; agree: () => void; router: Router }) {
+export function AskFirst({ what, from, isolated, agree, router }: AskProps) {
   return (
     <Page
       title={`Launch ${what.title}?`}
@@ -34,7 +34,9 @@ export function AskFirst({ what, from, agree, router }: { what: Described; from:
           )}
         </dl>
         <p class="quiet">
-          Its code runs in a sandbox of its own: it can’t read your files or other sessions. Launch it only if you meant to open it.
+          {isolated
+            ? 'Its code runs in a sandbox of its own: it can’t read your files or other sessions. Launch it only if you meant to open it.'
+            : 'This machine cannot isolate what a repository runs, so the hub launches nothing that is asked for from a page.'}
         </p>
         <p class="actions">
           <button type="button" class="button primary" onClick={agree}>
@@ -47,4 +49,13 @@ export function AskFirst({ what, from, agree, router }: { what: Described; from:
       </section>
     </Page>
   );
+}
+
+interface AskProps {
+  what: Described;
+  /** The other site, where the browser told it. */
+  from: string | undefined;
+  isolated: boolean;
+  agree: () => void;
+  router: Router;
 }

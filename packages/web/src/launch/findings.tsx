@@ -16,7 +16,7 @@ export function Findings({ findings, done }: { findings: readonly Finding[] | un
         <p class="quiet">No file says what it needs, so it gets a plain Python environment.</p>
       ) : (
         // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by keyboard
-        <div class="findings-scroll" tabIndex={0} role="region" aria-labelledby="findings-title">
+        <div class="findings-scroll" tabIndex={0} role="region" aria-label="Files and what was done with them">
           <table>
             <caption class="hidden">{plural(findings.length, 'file')} and what was done with each</caption>
             <thead>

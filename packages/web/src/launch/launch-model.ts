@@ -93,7 +93,8 @@ function wait(model: LaunchModel, event: ProgressEvent, at: number): LaunchModel
 
 function finish(view: StageView, at: number): StageView {
   const { waiting: _, ...rest } = view;
-  return { ...rest, state: 'done', ms: view.ms ?? at - (view.startedAt ?? at) };
+  const ms = view.ms ?? (view.startedAt === undefined ? undefined : at - view.startedAt);
+  return { ...rest, state: 'done', ...(ms === undefined ? {} : { ms }) };
 }
 
 function fail(model: LaunchModel, event: FailedEvent, at: number): LaunchModel['stages'] {

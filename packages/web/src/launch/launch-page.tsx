@@ -1,7 +1,10 @@
 import { useComputed, useSignal } from '@preact/signals';
 import type { Signal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
 import type { LaunchOptions } from '@bindery/wire/api.ts';
+import { BinderyError } from '@bindery/wire/errors.ts';
+import { formatV2 } from '@bindery/wire/link-v2.ts';
 import type { Services } from '../app.tsx';
 import { describeLink, readLaunchPath } from '../form/detection.ts';
 import { rememberRecent } from '../form/recent.ts';
@@ -28,9 +31,26 @@ export function LaunchPage({ path, search, services }: { path: string; search: s
   const { config, router } = services;
   const entry = router.entry();
   const asked = useSignal(!config.ask || entry.asked === true || entry.launch !== undefined);
-  const what = useMemo(() => describeLink(readLaunchPath(path + search)), [path, search]);
-  if (!asked.value) return <AskFirst what={what} from={config.askFrom} agree={() => (asked.value = true)} router={router} />;
-  return <Launch link={path + search} what={what} services={services} />;
+  const link = useMemo(() => readLaunchPath(path, search), [path, search]);
+  if (link instanceof BinderyError) return <NoLink error={link} />;
+  const what = describeLink(link);
+  if (!asked.value)
+    return <AskFirst what={what} from={config.askFrom} isolated={config.isolated} agree={() => (asked.value = true)} router={router} />;
+  return <Launch link={formatV2(link)} what={what} services={services} />;
+}
+
+/** An address of the right shape that means nothing. */
+function NoLink({ error }: { error: BinderyError }) {
+  return (
+    <Page title="Not a link" heading="This is not a link to launch">
+      <Problem error={error} />
+    </Page>
+  );
+}
+
+/** A name that breaks at its slashes, where it must break. */
+function breakable(name: string): ComponentChildren {
+  return name.split('/').flatMap((part, index) => (index === 0 ? [part] : ['/', <wbr key={index} />, part]));
 }
 
 function Launch({ link, what, services }: { link: string; what: Described; services: Services }) {
@@ -59,7 +79,7 @@ function Launch({ link, what, services }: { link: string; what: Described; servi
     <Page
       title={`${run.problem.value ? 'Not started' : state}: ${what.title}`}
       class="launch"
-      heading={what.title}
+      heading={breakable(what.title)}
       lead={<Lead what={what} run={run} />}
     >
       <Announcer state={state} />

@@ -30,6 +30,6 @@ function StageRow({ title, view, now }: { title: string; view: StageView; now: n
 }
 
 function stageTime(view: StageView, now: number): string {
-  if (view.ms !== undefined) return view.cached ? 'already there' : duration(view.ms);
+  if (view.ms !== undefined) return view.cached ? 'reused' : duration(view.ms);
   return view.startedAt === undefined ? '' : clock(now - view.startedAt);
 }

@@ -7,7 +7,7 @@ const MAX_LINES = 20_000;
 const MAX_LENGTH = 8_000;
 
 const BOLD = '\u001b[1m';
-const DIM = '\u001b[2m';
+const GREY = '\u001b[90m';
 const RED = '\u001b[31m';
 const PLAIN = '\u001b[0m';
 // oxlint-disable-next-line no-control-regex -- these are the control sequences that a log's plain text leaves out
@@ -66,5 +66,5 @@ export function logLines(event: LaunchEvent): string[] {
   if (event.phase === 'failed') return lines.map((line) => `${RED}${line}${PLAIN}`);
   if (event.phase === 'ready') return lines.map((line) => `${BOLD}${line}${PLAIN}`);
   if (event.kind === 'log') return lines;
-  return lines.map((line) => (event.kind === 'begin' ? `${BOLD}${line}${PLAIN}` : `${DIM}${line}${PLAIN}`));
+  return lines.map((line) => (event.kind === 'begin' ? `${BOLD}${line}${PLAIN}` : `${GREY}${line}${PLAIN}`));
 }

@@ -2,6 +2,7 @@ import { FitAddon } from '@xterm/addon-fit';
 import { Terminal } from '@xterm/xterm';
 import type { ITheme } from '@xterm/xterm';
 import { adoptingStyles } from './adopted-styles.ts';
+import { paletteColours } from './palette.ts';
 import type { LogBuffer } from './log-buffer.ts';
 
 /** Shows the log in a read-only terminal inside `host` until the returned function is called. Loaded when first needed. */
@@ -59,17 +60,6 @@ function scrollByKey(terminal: Terminal, event: KeyboardEvent): boolean {
     event.preventDefault();
   }
   return false;
-}
-
-/**
- * Colours given as red, green and blue become the nearest of the terminal's palette: those are style rules, while others would be
- * style attributes, which the page's policy blocks.
- */
-export function paletteColours(line: string): string {
-  return line.replaceAll(/([34]8)[;:]2[;:]{1,2}(\d{1,3})[;:](\d{1,3})[;:](\d{1,3})(?=[;:\d]*m)/g, (_, kind: string, ...rgb: string[]) => {
-    const [red = 0, green = 0, blue = 0] = rgb.slice(0, 3).map((part) => Math.round(Math.min(255, Number(part)) / 51));
-    return `${kind};5;${16 + 36 * red + 6 * green + blue}`;
-  });
 }
 
 function theme(host: HTMLElement): ITheme {

@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks';
 import type { SessionView } from '@bindery/wire/api.ts';
 import type { Services } from '../app.tsx';
 import { KeepAliveButton } from './keep-alive-button.tsx';
-import { endingWords, repoName } from './session-words.ts';
+import { canBeKept, repoName, warningWords } from './session-words.ts';
 
 /** On every page: sessions that end soon, each with one click to keep it. */
 export function EndingBanner({ services }: { services: Services }) {
@@ -23,9 +23,9 @@ function EndingSession({ session, services }: { session: SessionView; services: 
   return (
     <p class="ending-row">
       <span>
-        <strong class="wrap">{repoName(session.repoUrl)}</strong> {endingWords(session, now)}.
+        <strong class="wrap">{repoName(session.repoUrl)}</strong> {warningWords(session, now)}.
       </span>
-      {session.endsBecause !== 'age' && <KeepAliveButton session={session} store={services.sessions} />}
+      {canBeKept(session) && <KeepAliveButton session={session} store={services.sessions} />}
     </p>
   );
 }

@@ -5,7 +5,7 @@ import { BinderyError } from '@bindery/wire/errors.ts';
 import { addressForm } from '../launch/session-address.ts';
 import { ago, bytes } from '../time.ts';
 import { KeepAliveButton } from './keep-alive-button.tsx';
-import { endedWords, endingWords, repoName, shortRef, webAddress } from './session-words.ts';
+import { canBeKept, endedWords, endWords, repoName, shortRef, webAddress } from './session-words.ts';
 
 interface CardProps {
   session: SessionView;
@@ -28,13 +28,13 @@ export function RunningSession({ session, services, log, stop }: CardProps) {
   };
   const name = repoName(session.repoUrl);
   return (
-    <li class={`sheet session ${session.state}`}>
+    <li class={`sheet session ${session.state}`} id={session.id}>
       <Heading session={session} />
       <dl class="facts">
         <Fact name="Started" value={ago(session.startedAt, now)} at={session.startedAt} />
         <Fact name="Last used" value={ago(session.activeAt, now)} at={session.activeAt} />
         <Fact name="Memory" value={session.memoryBytes === undefined ? 'not measured' : bytes(session.memoryBytes)} />
-        <Fact name="End" value={session.state === 'running' ? endingWords(session, now) : 'is ending'} />
+        <Fact name="Ends" value={endWords(session, now)} />
         {!session.isolated && <Fact name="Isolation" value="none: it runs as you" />}
       </dl>
       <p class="session-problem wrong" role="status">
@@ -44,7 +44,7 @@ export function RunningSession({ session, services, log, stop }: CardProps) {
         <button type="button" class="button primary" disabled={session.state !== 'running'} onClick={() => void open()}>
           Open<span class="hidden"> {name}</span>
         </button>
-        <KeepAliveButton session={session} store={services.sessions} />
+        {canBeKept(session) && <KeepAliveButton session={session} store={services.sessions} />}
         <button type="button" class="button small" onClick={() => log(session)}>
           Log<span class="hidden"> of {name}</span>
         </button>
@@ -62,7 +62,7 @@ export function EndedSession({ session, services, log }: CardProps) {
   const name = repoName(session.repoUrl);
   const hasSaved = session.savedBytes !== undefined && session.savedBytes > 0;
   return (
-    <li class="sheet session ended">
+    <li class="sheet session ended" id={session.id}>
       <Heading session={session} />
       <p class="wrap">
         {endedWords(session)} <span class="quiet">{session.endedAt ? `Ended ${ago(session.endedAt, now)}.` : ''}</span>

@@ -15,24 +15,39 @@ const ENDED: Readonly<Record<EndReason, string>> = {
   shutdown: 'The machine or the hub was shut down.',
 };
 
+export function endedWords(session: SessionView): string {
+  return session.message ?? (session.endReason ? ENDED[session.endReason] : 'It ended.');
+}
+
+/** When a session ends if nothing happens: `in 4 minutes, unless it is used`. */
+export function endWords(session: SessionView, now: number): string {
+  if (session.state === 'ending') return 'now';
+  if (session.endsAt === undefined) return 'not by itself';
+  const time = `in ${left(session.endsAt, now)}`;
+  return session.endsBecause === 'idle' ? `${time}, unless it is used` : `${time}${because(session)}`;
+}
+
+/** The same as a warning: `ends in 4 minutes because nobody is using it`. */
+export function warningWords(session: SessionView, now: number): string {
+  return `ends in ${left(session.endsAt ?? '', now)}${because(session)}`;
+}
+
+function because({ endsBecause }: SessionView): string {
+  const why = endsBecause ? ENDING[endsBecause] : undefined;
+  return why ? ` because ${why}` : '';
+}
+
+/** Whether somebody can keep it from ending. */
+export function canBeKept(session: SessionView): boolean {
+  return session.state === 'running' && session.endsBecause !== 'age' && session.endsBecause !== 'shutdown';
+}
+
 const ENDING: Partial<Record<EndReason, string>> = {
   idle: 'nobody is using it',
-  age: 'it reaches the longest time a session may run',
+  age: 'no session may run longer',
   memory: 'it uses too much memory',
   shutdown: 'the hub is being shut down',
 };
-
-export function endedWords(session: SessionView): string {
-  const why = session.endReason ? ENDED[session.endReason] : 'It ended.';
-  return session.message && session.message !== why ? `${why} ${session.message}` : why;
-}
-
-/** `ends in 4 minutes, because nobody is using it`. */
-export function endingWords(session: SessionView, now: number): string {
-  if (session.endsAt === undefined) return 'does not end by itself';
-  const why = session.endsBecause ? ENDING[session.endsBecause] : undefined;
-  return `ends in ${left(session.endsAt, now)}${why ? ` because ${why}` : ''}`;
-}
 
 /** Short name of a repository: `user/repo` of a web address, else its last two folders. */
 export function repoName(url: string): string {

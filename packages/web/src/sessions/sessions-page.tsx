@@ -16,6 +16,11 @@ export function SessionsPage({ services }: { services: Services }) {
   useEffect(() => sessions.watch(true), [sessions]);
 
   const all = sessions.all.value;
+  const isThere = all !== undefined;
+  // An address with a session's id after # was followed before the list was there.
+  useEffect(() => {
+    if (isThere && location.hash.length > 1) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+  }, [isThere]);
   const running = (all ?? []).filter((session) => session.state !== 'ended');
   const ended = (all ?? []).filter((session) => session.state === 'ended');
   const props = {

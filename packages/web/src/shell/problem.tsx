@@ -28,8 +28,7 @@ function KeyMissing() {
         Open the link that Bindery printed in the terminal where it was started. It lets this browser in; after that, this page works here
         too.
       </p>
-      <p>Is the terminal gone? This prints a new link:</p>
-      <pre class="command">bindery launch --no-open</pre>
+      <p>Is the terminal gone? Run the same command once more: it joins the hub that runs and prints a new link.</p>
     </Notice>
   );
 }
