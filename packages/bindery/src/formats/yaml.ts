@@ -26,7 +26,7 @@ export function parseYaml(file: string, text: string): YamlFile {
   if (text.length > MOST_CHARACTERS) throw whole(`it has ${Math.round(text.length / 1024)} KB, more than an environment file can have`);
   try {
     // The library compares each key with every other; ours are looked at below.
-    const document = parseDocument(text, { prettyErrors: false, lineCounter: counter, merge: true, uniqueKeys: false });
+    const document = parseDocument(text, { prettyErrors: false, lineCounter: counter, merge: true, uniqueKeys: false, logLevel: 'error' });
     const error = document.errors[0];
     if (error) throw invalidFile(placeOf(error.pos[0]), text, sentence(error.code, error.message), hintFor(error.code));
     const twice = repeatedKey(document);

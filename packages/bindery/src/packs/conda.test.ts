@@ -79,11 +79,17 @@ test('the version of Python is read from every kind of specification', async () 
     return [requires, prefer];
   };
   assert.deepEqual(await python('python=3.9.7=hb7a2778_1_cpython'), ['==3.9.*', 'newest']);
+  assert.deepEqual(await python('python=3.9.12'), ['==3.9.*', 'newest']);
   assert.deepEqual(await python('python>=3.9,<3.12'), ['<3.12,>=3.9', 'newest']);
   assert.deepEqual(await python('python 3.8|3.9'), ['', '3.9']);
   assert.deepEqual(await python('python'), ['', 'newest']);
   assert.deepEqual(await python('python', { epoch: 'repo2docker' }), ['', '3.10']);
   assert.deepEqual(await python('python=3'), ['==3.*', 'newest']);
+});
+
+test('a requirements file counts where the pip section includes it', async () => {
+  const plan = await planOf({ 'environment.yml': 'dependencies: [pip: [-r requirements.txt]]', 'requirements.txt': 'numpy' });
+  assert.deepEqual(saidOf(plan, 'requirements.txt'), ['used: the pip section of environment.yml includes it']);
 });
 
 test('.yml before .yaml; an empty file is an empty environment', async () => {

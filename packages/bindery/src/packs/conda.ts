@@ -102,7 +102,7 @@ function pythonOf(file: string, specs: readonly MatchSpec[]): PythonBase | undef
 
 /** An exact patch version is asked for by exports of other machines; any of the same series does. */
 function minorOnly(requires: string): string {
-  return requires.replace(/^==(\d+\.\d+)(?:\.\d+)+$/, '==$1.*').replace(/^==(\d+\.\d+)$/, '==$1.*');
+  return requires.replace(/^==(\d+\.\d+)(?:\.\d+)*(?:\.\*)?$/, '==$1.*');
 }
 
 function used(read: CondaFile, options: PackOptions): string {

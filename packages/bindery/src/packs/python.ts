@@ -154,6 +154,7 @@ class PythonFiles {
     const tool = ['poetry', 'pdm', 'hatch', 'pixi'].find((name) => pyproject.tools.includes(name));
     if (!pyproject.hasProject && tool !== undefined)
       return `it has no [project], and [tool.${tool}] is not read; list what is needed in requirements.txt`;
+    if (!pyproject.hasProject) return 'it has no [project]: it says nothing about packages';
     return 'it is no package ([project] and [build-system]) and lists no dependencies that count';
   }
 

@@ -83,8 +83,17 @@ async function compose(tree: Tree, choices: Choices, packs: readonly Pack[]): Pr
     env: Object.assign({}, ...parts.map((part) => part.env ?? {})) as Record<string, string>,
     reads: parts.some((part) => part.contentDependent === true) ? 'tree' : [...reads].toSorted(),
     ...(choices.asOf === undefined ? {} : { asOf: choices.asOf }),
-    findings: parts.flatMap((part) => part.findings).map((finding) => ({ ...finding, why: printable(finding.why, 2000) })),
+    findings: findingsOf(parts),
   });
+}
+
+/** What the packs say of each file; where one uses it, that another does not is no news. */
+function findingsOf(parts: readonly Part[]): Finding[] {
+  const findings = parts.flatMap((part) => part.findings);
+  const user = new Map(findings.filter(({ effect }) => effect === 'used').map(({ file, pack }) => [file, pack]));
+  return findings
+    .filter(({ file, pack, effect }) => effect !== 'ignored' || (user.get(file) ?? pack) === pack)
+    .map((finding) => ({ ...finding, why: printable(finding.why, 2000) }));
 }
 
 /** A part that only reports changes nothing, so what it read does not matter. */
