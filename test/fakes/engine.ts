@@ -13,7 +13,7 @@ import type {
   Session,
   SessionOrder,
 } from '../../packages/bindery/src/contracts/engine.ts';
-import type { BuildPlan, Lock } from '../../packages/bindery/src/contracts/plan.ts';
+import type { BuildPlan, UnkeyedLock } from '../../packages/bindery/src/contracts/plan.ts';
 
 /** What answers in place of Jupyter, for all sessions of the engine. */
 const HELLO: RequestListener = (req, res) => {
@@ -139,11 +139,10 @@ export class NullEngine implements Engine {
   }
 }
 
-function lockOf(plan: BuildPlan): Lock {
+function lockOf(plan: BuildPlan): UnkeyedLock {
   return {
     version: 1,
     id: '0'.repeat(64),
-    planId: '0'.repeat(64),
     python: { path: '/usr/bin/python3', version: '3.11.0', prefix: '/usr', build: 'null', from: 'machine' },
     layout: 'split',
     layoutBecause: plan.layoutBecause,

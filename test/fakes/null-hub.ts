@@ -12,6 +12,7 @@ import { Turns } from '../../packages/bindery/src/base/turns.ts';
 import { sameUser } from '../../packages/bindery/src/base/worker.ts';
 import type { Shared } from '../../packages/bindery/src/contracts/context.ts';
 import type { Provider } from '../../packages/bindery/src/contracts/provider.ts';
+import { LockFolder } from '../../packages/bindery/src/lock/lock-folder.ts';
 import { createHub, type Hub, type HubOptions } from '../../packages/bindery/src/hub/hub.ts';
 import { NullEngine } from './engine.ts';
 import { nullPipeline } from './pipeline.ts';
@@ -29,6 +30,7 @@ export interface NullHub {
   readonly engine: NullEngine;
   readonly state: string;
   readonly url: string;
+  readonly port: number;
   /** Headers that bring the hub key. */
   readonly auth: Readonly<Record<string, string>>;
   readonly fetch: (path: string, init?: RequestInit) => Promise<Response>;
@@ -41,11 +43,14 @@ export interface NullHub {
 export async function nullHub(options: NullHubOptions = {}): Promise<NullHub> {
   const state = options.state ?? (await mkdtemp(join(tmpdir(), 'null-hub-')));
   const engine = options.engine ?? (await NullEngine.start());
-  const hub = await createHub(nullShared(engine, state, options), {
-    pipeline: nullPipeline(),
-    lingerMs: 50,
-    freeMemory: () => 2 ** 40,
-    ...options,
+  const clean = async (): Promise<void> => {
+    if (!options.engine) await engine.end();
+    if (options.state === undefined) await rm(state, { recursive: true, force: true });
+  };
+  const defaults = { pipeline: nullPipeline(), lingerMs: 50, freeMemory: () => 2 ** 40 };
+  const hub = await createHub(nullShared(engine, state, options), { ...defaults, ...options }).catch(async (error: unknown) => {
+    await clean();
+    throw error;
   });
   const auth = { authorization: `Bearer ${hub.key}` };
   const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
@@ -55,6 +60,7 @@ export async function nullHub(options: NullHubOptions = {}): Promise<NullHub> {
     engine,
     state,
     url: hub.url,
+    port: hub.port,
     auth,
     fetch: ask,
     launch: async (link, more = {}) => {
@@ -70,8 +76,7 @@ export async function nullHub(options: NullHubOptions = {}): Promise<NullHub> {
     },
     [Symbol.asyncDispose]: async () => {
       await hub.close('stop');
-      if (!options.engine) await engine.end();
-      if (options.state === undefined) await rm(state, { recursive: true, force: true });
+      await clean();
     },
   };
 }

@@ -43,7 +43,7 @@ export class EventResponse {
     this.#res = res;
     res.on('close', () => this.#gone.abort());
     res.on('error', () => this.#gone.abort());
-    res.writeHead(200, { 'content-type': type, 'cache-control': 'no-cache', 'x-accel-buffering': 'no', ...headers });
+    res.writeHead(200, { ...headers, 'content-type': type, 'cache-control': 'no-cache', 'x-accel-buffering': 'no' });
     res.flushHeaders();
     const comment = type === 'text/event-stream' ? ':keepalive\n\n' : '\n';
     this.#keepalive = setInterval(() => {

@@ -45,6 +45,8 @@ export interface HubOptions {
 export interface Hub {
   /** Where it is reached, without a trailing slash: `http://localhost:8585`. */
   readonly url: string;
+  /** Port on which it listens. */
+  readonly port: number;
   readonly key: string;
   readonly proxy: Proxy;
   readonly sessions: Sessions;
@@ -116,6 +118,7 @@ async function open(shared: Shared, options: HubOptions, lock: StateLock): Promi
   };
   return {
     url: url(),
+    port: doors[0]?.port ?? 0,
     key,
     proxy,
     sessions,

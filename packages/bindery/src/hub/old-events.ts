@@ -44,6 +44,7 @@ export class OldEvents {
   readonly #options: OldEventsOptions;
   #held: ProgressEvent[] = [];
   #stage: 'held' | 'building' | 'launching' = 'held';
+  #found = false;
 
   constructor(options: OldEventsOptions) {
     this.#options = options;
@@ -77,6 +78,7 @@ export class OldEvents {
   #built(event: ProgressEvent): OldEvent[] {
     const imageName = image(event.environmentId);
     const found = event.cached === true && this.#stage === 'held';
+    this.#found = found;
     const before = found ? [] : this.release();
     this.#held = [];
     this.#stage = 'launching';
@@ -95,7 +97,7 @@ export class OldEvents {
   #ready(event: ReadyEvent): OldEvent[] {
     const imageName = image(event.environmentId);
     if (this.#options.buildOnly) {
-      if (this.#stage === 'held') return [{ phase: 'ready', imageName, message: 'Done! Found built image\n' }];
+      if (this.#found) return [{ phase: 'ready', imageName, message: 'Done! Found built image\n' }];
       return [{ phase: 'ready', message: 'Done! Image built\n', imageName }];
     }
     const { url, token, launchHost, request, persistentRequest, clientIp } = this.#options.ready(event);
