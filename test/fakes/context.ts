@@ -8,7 +8,6 @@ import { Turns } from '../../packages/bindery/src/base/turns.ts';
 import { sameUser } from '../../packages/bindery/src/base/worker.ts';
 import type { Context, Progress } from '../../packages/bindery/src/contracts/context.ts';
 import type { Engine } from '../../packages/bindery/src/contracts/engine.ts';
-import { LockFolder } from '../../packages/bindery/src/lock/lock-folder.ts';
 
 /** A context for stages that need no engine, with its folders below `folder`; what is emitted is kept in `events`. */
 export function stageContext(folder: string, given: Partial<Context> & { settings?: object } = {}): Context & { events: Progress[] } {

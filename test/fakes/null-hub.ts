@@ -12,7 +12,6 @@ import { Turns } from '../../packages/bindery/src/base/turns.ts';
 import { sameUser } from '../../packages/bindery/src/base/worker.ts';
 import type { Shared } from '../../packages/bindery/src/contracts/context.ts';
 import type { Provider } from '../../packages/bindery/src/contracts/provider.ts';
-import { LockFolder } from '../../packages/bindery/src/lock/lock-folder.ts';
 import { createHub, type Hub, type HubOptions } from '../../packages/bindery/src/hub/hub.ts';
 import { NullEngine } from './engine.ts';
 import { nullPipeline } from './pipeline.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, truncate, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { array, assert as assertProperty, asyncProperty, nat } from 'fast-check';
 import { pino } from 'pino';
 import type { LaunchEvent } from '@bindery/wire/events.ts';
 import { randomId } from '@bindery/wire/ids.ts';
@@ -55,8 +55,8 @@ test('credentials in addresses are not kept', () => {
 });
 
 test('watchers that are cut anywhere and come back see every entry once, whatever the timing', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(fc.nat(5), { maxLength: 40 }), fc.array(fc.nat(40), { maxLength: 6 }), async (bursts, cuts) => {
+  await assertProperty(
+    asyncProperty(array(nat(5), { maxLength: 40 }), array(nat(40), { maxLength: 6 }), async (bursts, cuts) => {
       const log = new LaunchLog(systemClock);
       const writing = (async () => {
         for (const burst of bursts) {

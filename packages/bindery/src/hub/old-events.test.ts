@@ -56,7 +56,7 @@ function bytes(entries: readonly Entry<LaunchEvent>[], options: Partial<OldEvent
     }),
     ...options,
   });
-  return entries.flatMap((entry, seq) => events.take({ ...entry, seq, at: AT } as LaunchEvent)).map((event) => JSON.stringify(event));
+  return entries.flatMap((entry, seq) => events.take({ ...entry, seq, at: AT })).map((event) => JSON.stringify(event));
 }
 
 const FOUND: Entry<Progress> = { phase: 'building', kind: 'done', message: 'Found', ms: 0, cached: true, environmentId: ID };
