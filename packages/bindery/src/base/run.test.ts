@@ -32,6 +32,14 @@ test('run keeps a bounded part of a huge output, and still shows every line', as
   assert.equal(lines, 1e5);
 });
 
+test('run shows progress that is written over itself, and characters that come in halves', async () => {
+  const script =
+    'const w = (b) => process.stdout.write(b); w("1%\\r2%\\r"); w(Buffer.from([0xc3])); setImmediate(() => { w(Buffer.from([0xa4, 13, 10])); w("end"); })';
+  const lines: string[] = [];
+  await run([node, '-e', script], { env: {}, timeoutMs: 30_000, onLine: (line) => lines.push(line) });
+  assert.deepEqual(lines, ['1%', '2%', 'ä', 'end']);
+});
+
 test('run passes words to the program as they are: no shell', async () => {
   const result = await run([node, '-e', 'console.log(process.argv[1])', '$(touch /tmp/x); `id` "\' *'], { env: {}, timeoutMs: 30_000 });
   assert.equal(result.stdout, '$(touch /tmp/x); `id` "\' *\n');

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { StringDecoder } from 'node:string_decoder';
 import { BinderyError } from '@bindery/wire/errors.ts';
 
 export interface RunOptions {
@@ -25,6 +26,8 @@ export interface RunResult {
 
 const KEEP = 4 * 1024 * 1024;
 const LINE = 16 * 1024;
+/** Progress that a tool writes over itself (a lone carriage return) is a line of its own. */
+const LINE_END = /\r?\n|\r(?=[^\r\n])/;
 
 /**
  * Runs a program to its end (I6): argv only, never a shell, bounded time and output, its whole process group
@@ -109,13 +112,14 @@ function collect(stream: NodeJS.ReadableStream | null, options: RunOptions, from
   const chunks: Buffer[] = [];
   let kept = 0;
   let rest = '';
+  const decoder = new StringDecoder('utf8');
   stream?.on('data', (chunk: Buffer) => {
     if (kept < (options.keepBytes ?? KEEP)) {
       chunks.push(chunk);
       kept += chunk.length;
     }
     if (!options.onLine) return;
-    const lines = (rest + chunk.toString('utf8')).split(/\r?\n/);
+    const lines = (rest + decoder.write(chunk)).split(LINE_END);
     rest = (lines.pop() ?? '').slice(0, LINE);
     for (const line of lines) options.onLine(line.slice(0, LINE), from);
   });

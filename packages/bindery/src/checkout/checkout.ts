@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Context, Progress } from '../contracts/context.ts';
 import type { Source, Tree } from '../contracts/source.ts';
+import { gitProgress } from './git-progress.ts';
 import { materialise } from './materialise.ts';
 import { openTree } from './tree.ts';
 
@@ -34,13 +35,14 @@ async function fetchTree(
   ctx: Context,
   call: { signal: AbortSignal; tell: (event: Progress) => void },
 ): Promise<Tree> {
+  const line = gitProgress(ctx.clock, (message) => call.tell({ phase: 'fetching', kind: 'log', message }));
   await materialise(source, home, {
     config: ctx.config,
     worker: ctx.worker,
     turns: ctx.turns,
     signal: call.signal,
     info: (message) => call.tell({ phase: 'fetching', kind: 'info', message }),
-    line: (message) => call.tell({ phase: 'fetching', kind: 'log', message }),
+    line,
   });
   const made = await openTree(home);
   if (!made) throw new Error(`no tree at ${home}`);

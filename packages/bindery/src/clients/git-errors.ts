@@ -1,81 +1,83 @@
 import { lookup } from 'node:dns/promises';
-import { BinderyError } from '@bindery/wire/errors.ts';
+import { BinderyError, type ErrorCode } from '@bindery/wire/errors.ts';
 import type { RunResult } from '../base/run.ts';
 
-/** What a failed run of git against a remote means for people. Knows git's and curl's own English words. */
+/** What was said, by whom, about what. */
+interface Failure {
+  readonly text: string;
+  readonly url: string;
+  readonly host: string;
+}
+
+interface Meaning {
+  /** Words of git, curl, ssh or a server. */
+  readonly said: RegExp;
+  readonly code: ErrorCode;
+  message(failure: Failure): string;
+  readonly hint?: (failure: Failure) => string;
+  readonly retryable?: boolean;
+}
+
+/** The first that fits counts. */
+const MEANINGS: readonly Meaning[] = [
+  { said: /no space left on device|disk quota exceeded/i, code: 'disk_full', message: () => 'The disk is full.' },
+  {
+    said: /transport '[^']*' not allowed/,
+    code: 'link_forbidden',
+    message: ({ url }) => `${url} leads to a protocol that is not open here.`,
+  },
+  { said: /returned error: 429/, code: 'upstream_rate_limited', message: ({ host }) => `${host} asks us to slow down.` },
+  {
+    said: /host key verification failed/i,
+    code: 'upstream_unreachable',
+    message: ({ host }) => `The ssh key of ${host} is not known on this machine.`,
+    hint: ({ host }) => `Connect once by hand (ssh ${host}), or use the https:// address.`,
+    retryable: false,
+  },
+  {
+    said: /returned error: 5\d\d|connection refused|timed out|failed to connect|could(?:n't| not) connect|connection (?:reset|closed)|network is unreachable|no route to host|operation too slow|empty reply/i,
+    code: 'upstream_unreachable',
+    message: ({ host, text }) => `${host} could not be reached: ${cause(text)}`,
+  },
+  {
+    said: /certificate|\bSSL|gnutls/i,
+    code: 'upstream_unreachable',
+    message: ({ host, text }) => `The connection to ${host} is not trusted: ${cause(text)}`,
+    hint: () => 'Where your network has an authority of its own, name its file in GIT_SSL_CAINFO.',
+  },
+  {
+    said: /permission denied \(|publickey/i,
+    code: 'repository_not_found',
+    message: ({ host, url }) => `${host} refused the ssh key of this hub for ${url}.`,
+    hint: () => 'If the repository is public, use its https:// address.',
+  },
+  {
+    said: /authentication failed|could not read (?:username|password)|returned error: 40[13]|invalid credentials/i,
+    code: 'repository_not_found',
+    message: ({ url }) => `There is no public repository at ${url}: the host asks for a password.`,
+  },
+  {
+    said: /not found|does not exist|not appear to be a git repo|not a git repository|not exported|is this a git repo|not valid|no such file|access denied/i,
+    code: 'repository_not_found',
+    message: ({ url }) => `There is no Git repository at ${url}.`,
+  },
+];
+
+/** What a failed run of git against a remote means for people; `seconds` is how long it was given. */
 export async function remoteError(result: RunResult, url: string, seconds: number): Promise<BinderyError> {
   const text = result.stderr;
   const logTail = tail(text);
-  const host = URL.canParse(url) ? new URL(url).hostname : url;
-  const has = (...words: string[]): boolean => words.some((word) => text.toLowerCase().includes(word.toLowerCase()));
-  if (result.timedOut)
-    return new BinderyError('upstream_unreachable', `${host || url} did not answer within ${seconds} seconds.`, { logTail });
-  if (has('no space left on device', 'disk quota exceeded')) return new BinderyError('disk_full', 'The disk is full.', { logTail });
-  if (has('could not resolve host', 'name or service not known', 'unable to look up')) return unknownHost(host, logTail);
-  if (has('not allowed'))
-    if (/transport '[^']*' not allowed/.test(text))
-      return new BinderyError('link_forbidden', `${url} leads to a protocol that is not open here.`, { logTail });
-  if (has('returned error: 429')) return new BinderyError('upstream_rate_limited', `${host} asks us to slow down.`, { logTail });
-  if (has('Host key verification failed'))
-    return new BinderyError('upstream_unreachable', `The ssh key of ${host} is not known on this machine.`, {
-      hint: `Connect once by hand (ssh ${host}), or use the https:// address.`,
-      retryable: false,
-      logTail,
-    });
-  if (
-    /returned error: 5\d\d/.test(text) ||
-    has(
-      'connection refused',
-      'timed out',
-      'failed to connect',
-      "couldn't connect",
-      'connection reset',
-      'network is unreachable',
-      'no route to host',
-      'operation too slow',
-      'empty reply',
-      'could not connect',
-    )
-  )
-    return new BinderyError('upstream_unreachable', `${host} could not be reached: ${cause(text)}`, { logTail });
-  if (has('certificate', 'SSL', 'gnutls'))
-    return new BinderyError('upstream_unreachable', `The connection to ${host} is not trusted: ${cause(text)}`, {
-      hint: 'Where your network has an authority of its own, name its file in GIT_SSL_CAINFO.',
-      logTail,
-    });
-  if (has('permission denied (', 'publickey'))
-    return new BinderyError('repository_not_found', `${host} refused the ssh key of this hub for ${url}.`, {
-      hint: 'If the repository is public, use its https:// address.',
-      logTail,
-    });
-  if (
-    has(
-      'authentication failed',
-      'could not read username',
-      'could not read password',
-      'returned error: 401',
-      'returned error: 403',
-      'invalid credentials',
-    )
-  )
-    return new BinderyError('repository_not_found', `There is no public repository at ${url}: the host asks for a password.`, { logTail });
-  if (
-    has(
-      'not found',
-      'does not exist',
-      'does not appear to be a git repository',
-      'not a git repository',
-      'not exported',
-      'is this a git repository',
-      'not valid',
-      'no such file',
-      'repository access denied',
-      'no such device',
-      'access denied',
-    )
-  )
-    return new BinderyError('repository_not_found', `There is no Git repository at ${url}.`, { logTail });
-  return new BinderyError('fetch_failed', `${url} could not be read: ${cause(text)}`, { logTail });
+  const host = (URL.canParse(url) && new URL(url).hostname) || url;
+  if (result.timedOut) return new BinderyError('upstream_unreachable', `${host} did not answer within ${seconds} seconds.`, { logTail });
+  if (/could not resolve host|name or service not known|unable to look up/i.test(text)) return unknownHost(host, logTail);
+  const meaning = MEANINGS.find(({ said }) => said.test(text));
+  if (!meaning) return new BinderyError('fetch_failed', `${url} could not be read: ${cause(text)}`, { logTail });
+  const failure = { text, url, host };
+  return new BinderyError(meaning.code, meaning.message(failure), {
+    hint: meaning.hint?.(failure),
+    retryable: meaning.retryable,
+    logTail,
+  });
 }
 
 /** The end of a tool's output, for the page. */

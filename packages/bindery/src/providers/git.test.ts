@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseLink, withRef, type Link } from '@bindery/wire/link.ts';
@@ -167,6 +167,23 @@ test('what is not there, private, broken, limited or silent is told apart', asyn
   closed.close();
   await once(closed, 'close');
   await assert.rejects(git.resolve(linkTo(`http://127.0.0.1:${port}/x`), signal), { code: 'upstream_unreachable', retryable: true });
+});
+
+test('an ssh address reaches ssh as one host and one quoted path', async () => {
+  using folder = new TemporaryFolder();
+  const { main } = tricky(folder.path);
+  const said = join(folder.path, 'said');
+  // what sshd would do: hand the command to a shell
+  writeFileSync(join(folder.path, 'ssh'), `#!/bin/sh\nprintf '%s\\n' "$@" >> ${said}\nfor last; do :; done\nexec sh -c "$last"\n`, {
+    mode: 0o755,
+  });
+  const git = makeGit(sameUser, { PATH: `${folder.path}:${process.env['PATH']}` });
+  const evil = `${folder.path}/r;touch ${folder.path}/ran`;
+  const ssh = provider(folder.path, { git });
+  assert.equal((await ssh.resolve(linkTo(`git@host.example:${folder.path}/r`), signal)).ref, main);
+  assert.match(readFileSync(said, 'utf8'), /^git@host\.example$/m);
+  await assert.rejects(ssh.resolve(linkTo(`ssh://git@host.example:2222${evil}`), signal), { code: 'repository_not_found' });
+  assert.equal(statSync(join(folder.path, 'ran'), { throwIfNoEntry: false }), undefined);
 });
 
 test('a page that is no repository is not one', async () => {
