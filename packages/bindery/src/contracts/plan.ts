@@ -108,7 +108,14 @@ export interface Lock {
   readonly layoutBecause: string;
   readonly packages: readonly LockedPackage[];
   /** Exact conda packages (URL and sha256), when the plan has a conda step that comes from channels. */
-  readonly conda?: readonly { readonly url: string; readonly sha256: string; readonly name: string; readonly version: string }[];
+  readonly conda?: readonly {
+    readonly url: string;
+    readonly sha256: string;
+    readonly name: string;
+    readonly version: string;
+    /** The channel's own record of it, as JSON. */
+    readonly record: string;
+  }[];
   readonly asOf?: Instant;
   readonly madeAt: Instant;
   /** What people should know of it: which interpreter and why, what was left out. */

@@ -31,7 +31,9 @@ const LockSchema = z.strictObject({
   layout: z.enum(['split', 'joint']),
   layoutBecause: z.string(),
   packages: z.array(LockedPackage),
-  conda: z.array(z.strictObject({ url: z.string(), sha256: z.string(), name: z.string(), version: z.string() })).optional(),
+  conda: z
+    .array(z.strictObject({ url: z.string(), sha256: z.string(), name: z.string(), version: z.string(), record: z.string() }))
+    .optional(),
   asOf: Instant.optional(),
   madeAt: Instant,
   notes: z.array(z.string()),

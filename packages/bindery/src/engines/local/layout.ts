@@ -43,7 +43,7 @@ const SERVER_PACKAGES: Readonly<Record<string, string>> = {
 };
 
 /** Why these packages need the one-environment layout, in words for people; undefined where none does. */
-export function jointReason(packages: readonly LockedPackage[]): string | undefined {
+export function jointReason(packages: readonly Pick<LockedPackage, 'name'>[]): string | undefined {
   const reasons = packages.flatMap(({ name }) => (SERVER_PACKAGES[name] === undefined ? [] : `${name} ${SERVER_PACKAGES[name]}`));
   return reasons.length === 0 ? undefined : reasons.join('; ');
 }

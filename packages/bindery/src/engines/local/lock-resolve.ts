@@ -45,6 +45,8 @@ export interface ResolveDeps {
 /** One question to uv: which packages exactly, on this interpreter? */
 export interface Question {
   readonly interpreter: Interpreter;
+  /** Full version that packages are for, where it is not the interpreter's. */
+  readonly pythonVersion?: string;
   readonly requirements: readonly string[];
   readonly constraints: readonly string[];
   /** Folders of packages of the repository, with extras: `/scratch/source/.[test]`. */
@@ -132,6 +134,7 @@ function compileArguments(question: Question, folder: string): string[] {
     'compile',
     '--python',
     question.interpreter.path,
+    ...(question.pythonVersion === undefined ? [] : ['--python-version', question.pythonVersion]),
     '--format',
     'pylock.toml',
     '--generate-hashes',

@@ -7,13 +7,16 @@ import type { Failure } from './lock-failure.ts';
 import { hasOwnIndexes, resolve, type Answer, type Builds, type Question, type ResolveDeps, type Scratch } from './lock-resolve.ts';
 import { mergedWithLocked } from './lock-locked.ts';
 import { SourceOnly } from './lock-sources.ts';
-import { additions, isDirect, type Wishes } from './lock-wishes.ts';
+import { isDirect, type Wishes } from './lock-wishes.ts';
 
 export interface Search {
   readonly wishes: Wishes;
   /** Best first. */
   readonly candidates: readonly Interpreter[];
-  readonly layout: 'split' | 'joint';
+  /** What the environment has beside the repository's wishes. */
+  readonly additions: (interpreter: Interpreter) => readonly string[];
+  /** Full version of the Python that packages are for, where it is not the candidate's own. */
+  readonly pythonVersion?: string;
   readonly tree: Tree;
   readonly scratch: Scratch;
   readonly asOf: string | undefined;
@@ -118,10 +121,10 @@ function suspectOf(failure: Failure): readonly { name: string; version: undefine
 }
 
 async function ask(interpreter: Interpreter, builds: Builds, paths: readonly string[], search: Search, deps: ResolveDeps): Promise<Answer> {
-  const { wishes, layout, scratch } = search;
+  const { wishes, scratch, pythonVersion } = search;
   const { requirements, constraints, locked, options } = wishes;
-  const common = { interpreter, options, asOf: search.asOf, builds };
-  const own = additions(wishes, layout, interpreter.version);
+  const common = { interpreter, options, asOf: search.asOf, builds, ...(pythonVersion === undefined ? {} : { pythonVersion }) };
+  const own = search.additions(interpreter);
   const strange = hasOwnIndexes(options) || paths.length > 0 || [...requirements, ...locked].some(isDirect);
   const question: Question = {
     ...common,

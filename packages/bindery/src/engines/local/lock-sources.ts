@@ -19,14 +19,20 @@ export class SourceOnly {
 
   /** True when no wheel exists of the version (of any, where none is given), or when the index does not know the package. */
   async has(name: string, version: string | undefined): Promise<boolean> {
-    const key = normalised(name);
-    let names = this.#files.get(key);
-    if (!names) {
-      names = this.#reader.files(key, this.#signal).then((files) => files?.map((file) => file.name));
-      this.#files.set(key, names);
-    }
-    const wheels = (await names)?.filter((file) => file.endsWith('.whl')) ?? [];
+    const wheels = (await this.#names(name))?.filter((file) => file.endsWith('.whl')) ?? [];
     return !wheels.some((file) => version === undefined || file.split('-')[1]?.toLowerCase() === version.toLowerCase());
+  }
+
+  /** True when the index has a project of that name. */
+  async knows(name: string): Promise<boolean> {
+    return (await this.#names(name)) !== undefined;
+  }
+
+  #names(name: string): Promise<readonly string[] | undefined> {
+    const key = normalised(name);
+    const known = this.#files.get(key) ?? this.#reader.files(key, this.#signal).then((files) => files?.map((file) => file.name));
+    this.#files.set(key, known);
+    return known;
   }
 
   close(): Promise<void> {

@@ -26,7 +26,8 @@ export interface Wishes {
   readonly exact: boolean;
 }
 
-const JOINT = ['jupyterlab', 'notebook', 'jupytext'];
+/** What the server is made of where it shares the environment. */
+export const JOINT: readonly string[] = ['jupyterlab', 'notebook', 'jupytext'];
 
 /** Collects what the plan's steps ask for. Throws `file_invalid` for a line that is more than a requirement. */
 export function wishesOf(plan: BuildPlan): Wishes {

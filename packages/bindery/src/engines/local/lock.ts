@@ -5,9 +5,11 @@ import type { BuildPlan, Interpreter, Lock, LockedPackage, UnkeyedLock } from '.
 import type { Tree } from '../../contracts/source.ts';
 import type { Interpreters } from './interpreters.ts';
 import { jointReason } from './layout.ts';
+import { lockConda, type CondaFound, type CondaStep } from './lock-conda.ts';
 import { Scratch, type ResolveDeps } from './lock-resolve.ts';
 import { search, type Found } from './lock-search.ts';
-import { wishesOf, type Wishes } from './lock-wishes.ts';
+import { SourceOnly } from './lock-sources.ts';
+import { additions, nameOf, wishesOf, type Wishes } from './lock-wishes.ts';
 
 export interface LockDeps extends Omit<ResolveDeps, 'log' | 'signal'> {
   readonly interpreters: Interpreters;
@@ -20,55 +22,86 @@ export interface LockDeps extends Omit<ResolveDeps, 'log' | 'signal'> {
  * `python_not_found`, `file_invalid`, `sandbox_unavailable`, `build_timeout`.
  */
 export async function makeLock(plan: BuildPlan, tree: Tree, deps: LockDeps, log: StageLog, signal: AbortSignal): Promise<UnkeyedLock> {
-  const wishes = wishesOf(plan);
-  const resolveDeps = { ...deps, log, signal };
+  const { wishes, absent } = await onIndex(wishesOf(plan), plan, deps, signal);
+  const all = { ...deps, log, signal };
   await using scratch = await Scratch.make(deps.config, deps.worker);
-  const { interpreters, notes } = await deps.interpreters.candidates(plan.base.python, log, signal);
-  const ask = (candidates: readonly Interpreter[], layout: 'split' | 'joint'): Promise<Found> =>
-    search(
-      { wishes, candidates, layout, tree, scratch, asOf: plan.asOf, now: deps.clock.now(), because: plan.base.python.because },
-      resolveDeps,
-    );
-  let layout: Lock['layout'] = plan.layout === 'joint' ? 'joint' : 'split';
-  let layoutBecause = plan.layoutBecause;
-  let found = await ask(interpreters, layout);
-  if (plan.layout === 'auto') {
-    const reason = jointReason(found.packages);
-    layoutBecause = reason ?? 'no package touches the server';
-    if (reason !== undefined) {
-      layout = 'joint';
-      found = await ask([found.interpreter, ...interpreters.filter((one) => one !== found.interpreter)], layout);
-    }
-  }
-  log.info(`${found.packages.length} packages for Python ${found.interpreter.version}.`);
-  return sealed(
-    { python: found.interpreter, layout, packages: found.packages },
-    { plan, layoutBecause, wishes, notes: [...notes, ...found.notes], madeAt: instant(deps.clock) },
-  );
+  const asked: Asked = { plan, wishes, tree, scratch, now: deps.clock.now() };
+  const conda = plan.steps.filter((step): step is CondaStep => step.uses === 'conda' && step.from === 'channels');
+  const found = conda.length > 0 ? await lockConda({ ...asked, steps: conda }, all) : await lockPython(asked, all);
+  log.info(`${found.packages.length + (found.conda?.length ?? 0)} packages for Python ${found.python.version}.`);
+  return sealed(found, plan, {
+    notes: [...absent, ...found.notes, ...wishes.options.ignored, ...sourceNotes(found.packages)],
+    madeAt: instant(deps.clock),
+    fixed: plan.asOf !== undefined || (wishes.exact && conda.length === 0),
+  });
 }
 
-interface Circumstances {
+interface Asked {
   readonly plan: BuildPlan;
-  readonly layoutBecause: string;
   readonly wishes: Wishes;
-  readonly notes: readonly string[];
-  readonly madeAt: Lock['madeAt'];
+  readonly tree: Tree;
+  readonly scratch: Scratch;
+  readonly now: number;
+}
+
+type Resolved = Omit<CondaFound, 'conda'> & { readonly conda?: CondaFound['conda'] };
+
+/** Everything from the Python index, for an interpreter of this machine. */
+async function lockPython({ plan, wishes, tree, scratch, now }: Asked, deps: LockDeps & ResolveDeps): Promise<Resolved> {
+  const { interpreters, notes } = await deps.interpreters.candidates(plan.base.python, deps.log, deps.signal);
+  const ask = (candidates: readonly Interpreter[], layout: 'split' | 'joint'): Promise<Found> => {
+    const own = (interpreter: Interpreter): readonly string[] => additions(wishes, layout, interpreter.version);
+    const { because } = plan.base.python;
+    return search({ wishes, candidates, additions: own, tree, scratch, asOf: plan.asOf, now, because }, deps);
+  };
+  const asked = plan.layout === 'joint' ? 'joint' : 'split';
+  const first = await ask(interpreters, asked);
+  const reason = plan.layout === 'auto' ? jointReason(first.packages) : undefined;
+  const found =
+    reason === undefined ? first : await ask([first.interpreter, ...interpreters.filter((one) => one !== first.interpreter)], 'joint');
+  return {
+    python: found.interpreter,
+    layout: reason === undefined ? asked : 'joint',
+    layoutBecause: plan.layout === 'auto' ? (reason ?? 'no package touches the server') : plan.layoutBecause,
+    packages: found.packages,
+    notes: [...notes, ...found.notes],
+  };
+}
+
+/** Leaves out what a conda file names and the Python index does not have; it is listed for people. */
+async function onIndex(
+  wishes: Wishes,
+  plan: BuildPlan,
+  { uv }: LockDeps,
+  signal: AbortSignal,
+): Promise<{ wishes: Wishes; absent: readonly string[] }> {
+  const translated = new Set(plan.steps.flatMap((step) => (step.uses === 'conda' && step.from === 'pypi' ? step.specs : [])));
+  if (translated.size === 0) return { wishes, absent: [] };
+  const sources = await SourceOnly.open(uv.index, signal);
+  try {
+    const absent = new Set<string>();
+    for (const spec of translated) if (!(await sources.knows(nameOf(spec) ?? spec))) absent.add(spec);
+    const names = [...absent].map((spec) => nameOf(spec) ?? spec).join(', ');
+    return {
+      wishes: { ...wishes, requirements: wishes.requirements.filter((line) => !absent.has(line)) },
+      absent: absent.size === 0 ? [] : [`Left out, since the Python index has nothing of that name: ${names}.`],
+    };
+  } finally {
+    await sources.close();
+  }
 }
 
 /** The lock with its id, which covers what is installed and nothing of how it came about: different plans may share it. */
-export function sealed(
-  content: Pick<Lock, 'python' | 'layout' | 'packages' | 'conda'>,
-  { plan, layoutBecause, wishes, notes, madeAt }: Circumstances,
-): UnkeyedLock {
+function sealed(found: Resolved, plan: BuildPlan, about: Pick<Lock, 'notes' | 'madeAt' | 'fixed'>): UnkeyedLock {
+  const { python, layout, layoutBecause, packages, conda } = found;
+  const content = { python, layout, packages, ...(conda === undefined ? {} : { conda }) };
   return {
     version: 1,
     id: digestOf({ version: 1, ...content }),
     ...content,
     layoutBecause,
     ...(plan.asOf === undefined ? {} : { asOf: plan.asOf }),
-    madeAt,
-    notes: [...notes, ...wishes.options.ignored, ...sourceNotes(content.packages)],
-    fixed: plan.asOf !== undefined || wishes.exact,
+    ...about,
   };
 }
 
