@@ -96,8 +96,9 @@ async function probeOverlay(python: string, worker: Worker, folder: string): Pro
       'for name in ("lower", "upper", "work", "mount"): os.makedirs(f"{base}/{name}"); owner is not None and os.chown(f"{base}/{name}", *([owner if name == "lower" else uid] * 2))',
       'open(f"{base}/lower/file", "w").close(); owner is not None and os.chown(f"{base}/lower/file", owner, owner)',
       'private_mounts({"lower": [f"{base}/lower"], "upper": f"{base}/upper", "work": f"{base}/work", "mount": f"{base}/mount", "owner": owner, "uid": uid})',
+      'os.chdir(f"{base}/mount")', // the folders above may be closed to the sandbox's user, who has no business there
       'uid is not None and (os.setgid(uid), os.setuid(uid))',
-      'os.unlink(f"{base}/mount/file")',
+      'os.unlink("file")',
     ].join('\n');
     const ids = worker.uid === undefined ? ['-', '-'] : [String(worker.uid), String(worker.uid + 1)];
     const { chmod } = await import('node:fs/promises');
