@@ -1,16 +1,12 @@
 import { join } from 'node:path';
-import { packs } from '../packages/bindery/src/hub/packs.ts';
+import { LACKS } from '../packages/bindery/src/engines/local/engine.ts';
 import { makePlan, planId } from '../packages/bindery/src/plan/plan.ts';
-import type { LaunchOptions } from '../packages/wire/src/api.ts';
 import { folderTree } from './fakes/folder-tree.ts';
+import { quiet } from './fakes/plan-of.ts';
 
-/** Options an example is meant to be launched with. */
-const OPTIONS: Readonly<Record<string, LaunchOptions>> = { 'as-of': { asOf: '2024-03-01' } };
-
-/** The plan of an example as it is committed: formatted, with its id. */
+/** The plan of an example on the local engine as it is committed: what `bindery plan --json` says of it, formatted. */
 export async function planSnapshot(name: string): Promise<string> {
   const tree = folderTree(join(import.meta.dirname, '..', 'examples', name));
-  const clock = { now: () => 0, monotonic: () => 0 };
-  const plan = await makePlan(tree, OPTIONS[name] ?? {}, { clock, emit: () => undefined, packs, engine: {} });
+  const plan = await makePlan(tree, {}, { ...quiet, engine: { lacks: LACKS } });
   return `${JSON.stringify({ planId: planId(plan), plan }, null, 2)}\n`;
 }

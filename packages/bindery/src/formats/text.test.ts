@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { cpuTime } from '../../../../test/fakes/cpu-time.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { decodeText, invalidFile } from './text.ts';
 import { parseToml } from './toml.ts';
@@ -60,7 +61,7 @@ test('YAML, TOML and JSON errors name line and column', () => {
 });
 
 test('bombs are refused in time', () => {
-  const since = performance.now();
+  const since = cpuTime();
   const laughs = `a0: &a0 [x]\n${Array.from({ length: 30 }, (_, n) => `a${n + 1}: &a${n + 1} [${`*a${n},`.repeat(10)}]`).join('\n')}\n`;
   assert.match(
     problem(() => parseYaml('e.yml', laughs)),
@@ -69,7 +70,7 @@ test('bombs are refused in time', () => {
   problem(() => parseYaml('e.yml', '['.repeat(1e5)));
   problem(() => parseYaml('e.yml', 'a: b\n'.repeat(1e6)));
   problem(() => parseToml('p.toml', `a=${'['.repeat(1e5)}`));
-  assert.ok(performance.now() - since < 5000);
+  assert.ok(cpuTime() - since < 5000);
 });
 
 test('what a terminal would act on is not shown', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { cpuTime } from '../../../../test/fakes/cpu-time.ts';
 import { readUvLock } from './uv-lock.ts';
 
 const PYPI = 'source = { registry = "https://pypi.org/simple" }';
@@ -96,11 +97,11 @@ test('a lock that is not understood is said to be so', () => {
 test('a knot of packages that all need each other is walked in time', () => {
   const names = Array.from({ length: 150 }, (_, index) => `p${index}`);
   const all = names.map((name, index) => `{ name = "${name}", marker = "platform_release == '${index % 12}'" }`).join(', ');
-  const since = performance.now();
+  const since = cpuTime();
   readUvLock(
     'uv.lock',
     lockOf(`${ROOT}dependencies = [${all}]`, ...names.map((name) => `name = "${name}"\nversion = "1"\n${PYPI}\ndependencies = [${all}]`)),
     [],
   );
-  assert.ok(performance.now() - since < 10_000, `${performance.now() - since} ms`);
+  assert.ok(cpuTime() - since < 10_000, `${cpuTime() - since} ms`);
 });

@@ -4,7 +4,7 @@ import type { Finding } from '@bindery/wire/events.ts';
 import type { Digest } from '@bindery/wire/ids.ts';
 import { canonicalJson, digestOf } from '../base/canonical.ts';
 import type { Context } from '../contracts/context.ts';
-import type { Pack, PackOptions, Part } from '../contracts/pack.ts';
+import type { PackOptions, Part } from '../contracts/pack.ts';
 import type { BuildPlan, Epoch } from '../contracts/plan.ts';
 import type { Tree } from '../contracts/source.ts';
 import { printable } from '../formats/text.ts';
@@ -28,12 +28,18 @@ export async function makePlan(tree: Tree, options: LaunchOptions, ctx: PlanCont
   const choices = { asOf, epoch, conda: options.conda ?? 'channels', layout: options.layout ?? 'auto' };
   const key = canonicalJson([tree.id, choices]);
   const known = ctx.plans?.get(key);
-  const plan = known ?? (await compose(tree, choices, ctx.packs));
+  const plan = known ?? (await compose(tree, choices, ctx));
   ctx.plans?.set(key, plan);
-  const findings = findingsOn(plan, ctx.engine.lacks ?? {});
-  if (options.strict === true) refuseUnsupported(findings);
+  if (options.strict === true) refuseUnsupported(plan.findings);
   const message = summary(plan);
-  ctx.emit({ phase: 'planning', kind: 'done', message, ms: ctx.clock.monotonic() - since, cached: known !== undefined, findings });
+  ctx.emit({
+    phase: 'planning',
+    kind: 'done',
+    message,
+    ms: ctx.clock.monotonic() - since,
+    cached: known !== undefined,
+    findings: [...plan.findings],
+  });
   return plan;
 }
 
@@ -45,27 +51,17 @@ export function planId(plan: BuildPlan): Digest {
   return digestOf({ version, epoch, layout, requires, prefer, steps, start, env, asOf, usesTree: plan.reads === 'tree' });
 }
 
-/** What becomes of each file on an engine that leaves some kinds of steps out. */
-export function findingsOn(plan: BuildPlan, lacks: NonNullable<PlanContext['engine']['lacks']>): Finding[] {
-  const left = plan.steps.flatMap((step) => {
-    const why = lacks[step.uses];
-    return why === undefined ? [] : [{ file: step.inputs[0] ?? '', pack: step.uses, effect: 'unsupported' as const, why }];
-  });
-  const files = new Set(left.map((finding) => finding.file));
-  return [...plan.findings.filter((finding) => finding.effect !== 'used' || !files.has(finding.file)), ...left];
-}
-
 interface Choices extends PackOptions {
   readonly asOf: string | undefined;
   readonly epoch: Epoch;
   readonly layout: BuildPlan['layout'];
 }
 
-async function compose(tree: Tree, choices: Choices, packs: readonly Pack[]): Promise<BuildPlan> {
+async function compose(tree: Tree, choices: Choices, ctx: Pick<PlanContext, 'engine' | 'packs'>): Promise<BuildPlan> {
   const files = await openFiles(tree);
   const reads = new Set<string>();
   const parts: Part[] = [];
-  for (const pack of packs) {
+  for (const pack of ctx.packs) {
     const view = new RecordingTree(files);
     if (pack.detect(view).length === 0) continue;
     const part = await pack.plan(view, choices);
@@ -83,17 +79,28 @@ async function compose(tree: Tree, choices: Choices, packs: readonly Pack[]): Pr
     env: Object.assign({}, ...parts.map((part) => part.env ?? {})) as Record<string, string>,
     reads: parts.some((part) => part.contentDependent === true) ? 'tree' : [...reads].toSorted(),
     ...(choices.asOf === undefined ? {} : { asOf: choices.asOf }),
-    findings: findingsOf(parts),
+    findings: findingsOf(parts, ctx.engine.lacks ?? {}),
   });
 }
 
-/** What the packs say of each file; where one uses it, that another does not is no news. */
-function findingsOf(parts: readonly Part[]): Finding[] {
+/**
+ * What becomes of each file: what the packs say, where one uses it not that another does not; and what the engine leaves out. This is the
+ * one part of a plan that an engine has a say in, and no part of its id.
+ */
+function findingsOf(parts: readonly Part[], lacks: NonNullable<PlanContext['engine']['lacks']>): Finding[] {
   const findings = parts.flatMap((part) => part.findings);
   const user = new Map(findings.filter(({ effect }) => effect === 'used').map(({ file, pack }) => [file, pack]));
+  const left = new Map(
+    parts.flatMap((part) => part.steps).flatMap((step) => (lacks[step.uses] === undefined ? [] : [[step.inputs[0], lacks[step.uses]]])),
+  );
   return findings
     .filter(({ file, pack, effect }) => effect !== 'ignored' || (user.get(file) ?? pack) === pack)
+    .map((finding) => ({ ...finding, ...notApplied(finding, left.get(finding.file)) }))
     .map((finding) => ({ ...finding, why: printable(finding.why, 2000) }));
+}
+
+function notApplied({ effect, why }: Finding, reason: string | undefined): Pick<Finding, 'effect' | 'why'> {
+  return reason === undefined || effect !== 'used' ? { effect, why } : { effect: 'unsupported', why: `${why}: not applied. ${reason}` };
 }
 
 /** A part that only reports changes nothing, so what it read does not matter. */
@@ -111,9 +118,18 @@ function refuseUnsupported(findings: readonly Finding[]): void {
 }
 
 function summary(plan: BuildPlan): string {
-  const used = plan.findings.filter((finding) => finding.effect === 'used').map((finding) => finding.file);
-  const from = used.length === 0 ? 'No environment files: a plain kernel' : `Environment from ${[...new Set(used)].join(', ')}`;
-  return plan.reads === 'tree' ? `${from}; the build reads the repository's files` : from;
+  const filesOf = (wanted: Finding['effect']): string[] => [
+    ...new Set(plan.findings.filter(({ effect }) => effect === wanted).map(({ file }) => file)),
+  ];
+  const [used, unsupported] = [filesOf('used'), filesOf('unsupported')];
+  const from =
+    used.length > 0
+      ? `Environment from ${used.join(', ')}`
+      : unsupported.length > 0
+        ? 'A plain kernel'
+        : 'No environment files: a plain kernel';
+  const without = unsupported.length > 0 ? `; not applied: ${unsupported.join(', ')}` : '';
+  return `${from}${without}${plan.reads === 'tree' ? "; the build reads the repository's files" : ''}`;
 }
 
 function deepFreeze<T>(value: T): T {

@@ -32,6 +32,11 @@ export interface LocalEngineOptions {
   readonly say: (message: string) => void;
 }
 
+/** Steps that are left out here, and why. */
+export const LACKS = {
+  apt: 'Debian packages need root on this machine or a container engine; what is installed here can be used.',
+} as const;
+
 /** Sessions and builds on this machine, each in a sandbox of its own, without a container engine. */
 export async function createLocalEngine(options: LocalEngineOptions): Promise<LocalEngine> {
   await mkdir(options.config.folders.cache, { recursive: true });
@@ -41,7 +46,7 @@ export async function createLocalEngine(options: LocalEngineOptions): Promise<Lo
 
 export class LocalEngine implements Engine {
   readonly id = 'local';
-  readonly lacks = { apt: 'Debian packages need root on this machine or a container engine; what is installed here can be used.' } as const;
+  readonly lacks = LACKS;
   readonly isolated: boolean;
   readonly builder: LocalBuilder;
   readonly launcher: LocalLauncher;
