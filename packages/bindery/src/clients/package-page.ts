@@ -47,7 +47,7 @@ export class IndexReader {
 
   /** Files of a project; undefined where the index has no such project. Throws `index_unreachable`. */
   async files(project: string, signal: AbortSignal): Promise<readonly IndexFile[] | undefined> {
-    const response = await this.#get(`${this.#settings.url}/${project}/`, signal);
+    const response = await this.#get(`${this.#settings.url}/${encodeURIComponent(project)}/`, signal);
     if (response.status === 404) return undefined;
     const body = (await this.#body(response, PAGE_BYTES)).toString('utf8');
     const files = response.headers.get('content-type')?.includes('json') ? jsonFiles(body) : htmlFiles(body);

@@ -36,12 +36,15 @@ export class Interpreters {
 
   /** Every usable interpreter, newest first, one for each X.Y; what lies on the machine goes before what was fetched. */
   async list(signal: AbortSignal): Promise<readonly Interpreter[]> {
-    const found: Interpreter[] = [];
-    for (const path of await executables(this.#deps.variables, this.#managed)) {
-      const facts = await this.#facts.of(path, signal);
-      if (facts) found.push({ ...facts, path, from: path.startsWith(`${this.#managed}/`) ? 'managed' : 'machine' });
-    }
+    const paths = await executables(this.#deps.variables, this.#managed);
+    const answers = await Promise.all(
+      paths.map(async (path): Promise<Interpreter[]> => {
+        const facts = await this.#facts.of(path, signal);
+        return facts ? [{ ...facts, path, from: path.startsWith(`${this.#managed}/`) ? 'managed' : 'machine' }] : [];
+      }),
+    );
     await this.#facts.save();
+    const found = answers.flat();
     found.sort((a, b) => compare(b.version, a.version) || Number(a.from === 'managed') - Number(b.from === 'managed'));
     const seen = new Set<string>();
     return found.filter(({ version }) => !seen.has(minor(version)) && seen.add(minor(version)));

@@ -94,7 +94,8 @@ export async function resolve(question: Question, scratch: Scratch, deps: Resolv
   await writeFile(join(folder, 'constraints.txt'), lines(question.constraints));
   const args = compileArguments(question, folder);
   const onLine = (line: string, from: string): void => {
-    if (from === 'stderr' && line.trim()) log.line(uv.index.redact(line));
+    // why an attempt failed is said once it is known whether another one did not
+    if (from === 'stderr' && line.trim() && !/^\s*(?:error|cause|hint|Caused by)\b/.test(line)) log.line(uv.index.redact(line));
   };
   const timeoutMs = deps.config.build.timeout * 1000;
   const reach = [folder, question.interpreter.prefix];

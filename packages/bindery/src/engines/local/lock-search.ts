@@ -125,7 +125,7 @@ async function ask(interpreter: Interpreter, builds: Builds, paths: readonly str
   const { requirements, constraints, locked, options } = wishes;
   const common = { interpreter, options, asOf: search.asOf, builds, ...(pythonVersion === undefined ? {} : { pythonVersion }) };
   const own = search.additions(interpreter);
-  const strange = hasOwnIndexes(options) || paths.length > 0 || [...requirements, ...locked].some(isDirect);
+  const strange = hasOwnIndexes(options) || paths.length > 0 || [...requirements, ...constraints, ...locked].some(isDirect);
   const question: Question = {
     ...common,
     requirements: [...requirements, ...own],

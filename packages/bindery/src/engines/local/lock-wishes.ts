@@ -73,9 +73,24 @@ export function normalised(name: string): string {
   return name.toLowerCase().replaceAll(/[-_.]+/g, '-');
 }
 
-/** True for `name @ address` and bare addresses: whatever is fetched from elsewhere than an index. */
+/** Characters; a line with a hundred hashes has 8,000. */
+const LONGEST = 32_768;
+const PLAIN =
+  /^[A-Za-z0-9][\w.-]*\s*(?:\[[\w\s,.-]*\])?\s*\(?(?:\s*,?\s*(?:===?|~=|!=|<=?|>=?)\s*[\w.*+!-]+)*\s*,?\s*\)?\s*(?:;[^#]*?)?(?:\s--hash[= ]\S+)*\s*(?:#.*)?$/;
+const FILE = /^[\w.-]+\.(?:whl|zip|tgz|tar(?:\.\w+)?)\b/i;
+
+/**
+ * True unless it is certain that a requirement names a package of an index and nothing else: addresses, repositories, files.
+ * Those are looked at in the sandbox only.
+ */
 export function isDirect(requirement: string): boolean {
-  return /^[^;#'"]*?(?:@\s*\S+:|\w:\/\/)/.test(requirement);
+  const text = single(requirement);
+  return !PLAIN.test(text) || FILE.test(text);
+}
+
+/** With single spaces, so that no expression above takes long. */
+function single(text: string): string {
+  return text.trim().replaceAll(/\s+/g, ' ');
 }
 
 function isExact(requirement: string): boolean {
@@ -84,8 +99,10 @@ function isExact(requirement: string): boolean {
 
 /** uv reads more than requirements from a file of requirements: options, other files, and the process's environment. */
 function checked(line: string): string {
-  const text = line.trim();
-  if (/[\r\n\0]/.test(text) || text.startsWith('-') || /\s--?(?!hash[= ]sha\d+:)\w/.test(text.replace(/\s#.*$/, '')))
+  if (line.length > LONGEST) throw new BinderyError('file_invalid', `“${line.slice(0, 100)}…” is too long for a requirement.`);
+  if (/[\r\n\0]/.test(line.trim())) throw new BinderyError('file_invalid', `“${line.slice(0, 200)}” is not a requirement.`);
+  const text = single(line);
+  if (text.startsWith('-') || /\s--?(?!hash[= ]sha\d+:)\w/.test(text.replace(/\s#.*$/, '')))
     throw new BinderyError('file_invalid', `“${text.slice(0, 200)}” is not a requirement.`);
   if (/\$\{\w+\}/.test(text))
     throw new BinderyError('file_invalid', `“${text.slice(0, 200)}” uses an environment variable, which has no value in a build.`, {

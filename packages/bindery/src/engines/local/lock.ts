@@ -30,7 +30,13 @@ export async function makeLock(plan: BuildPlan, tree: Tree, deps: LockDeps, log:
   const found = conda.length > 0 ? await lockConda({ ...asked, steps: conda }, all) : await lockPython(asked, all);
   log.info(`${found.packages.length + (found.conda?.length ?? 0)} packages for Python ${found.python.version}.`);
   return sealed(found, plan, {
-    notes: [...absent, ...found.notes, ...wishes.options.ignored, ...sourceNotes(found.packages)],
+    notes: [
+      ...absent,
+      ...found.notes,
+      ...(plan.asOf === undefined ? [] : [`Packages as of ${plan.asOf.slice(0, 10)}.`]),
+      ...wishes.options.ignored,
+      ...sourceNotes(found.packages),
+    ],
     madeAt: instant(deps.clock),
     fixed: plan.asOf !== undefined || (wishes.exact && conda.length === 0),
   });
