@@ -31,7 +31,7 @@ function Copyable({ id, label, text, tall = false }: { id: string; label: string
     <div class="copyable">
       <label for={id}>{label}</label>
       {tall ? (
-        <textarea id={id} readOnly rows={4} value={text} placeholder="Fill in the form first" />
+        <textarea id={id} readOnly rows={3} value={text} placeholder="Fill in the form first" />
       ) : (
         <input id={id} type="text" readOnly value={text} placeholder="Fill in the form first" />
       )}

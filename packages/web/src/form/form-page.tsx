@@ -1,5 +1,5 @@
 import { useComputed, useSignal } from '@preact/signals';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { Example } from '@bindery/wire/api.ts';
 import type { Services } from '../app.tsx';
 import { BinderyError } from '@bindery/wire/errors.ts';
@@ -7,9 +7,9 @@ import { Notice } from '../shell/notice.tsx';
 import { Page } from '../shell/page.tsx';
 import { Problem } from '../shell/problem.tsx';
 import { BadgeHelper } from './badge.tsx';
-import { describePath, detect } from './detection.ts';
+import { detect } from './detection.ts';
 import type { Detection, Wish } from './detection.ts';
-import { forgetRecent, recentLaunches } from './recent.ts';
+import { Offers } from './offers.tsx';
 
 /** `/`: paste anything, see what it is taken for, launch it. */
 export function FormPage({ services }: { services: Services }) {
@@ -153,64 +153,4 @@ interface OptionProps {
   placeholder?: string;
   type?: 'text' | 'date';
   about?: string;
-}
-
-/** What else can be launched with one click: what was launched before, and what the hub offers. */
-function Offers({ examples, services }: { examples: Example[] | undefined; services: Services }) {
-  const recent = useSignal(useMemo(recentLaunches, []));
-  const { router } = services;
-  return (
-    <div class="offers">
-      <section aria-labelledby="recent-title">
-        <h2 id="recent-title">Launched before</h2>
-        {recent.value.length === 0 ? (
-          <p class="quiet empty">What you launch in this browser is listed here.</p>
-        ) : (
-          <>
-            <ul class="cards">
-              {recent.value.map((one) => (
-                <Offer key={one.path} href={router.href(one.path)} title={one.title} about={one.about} />
-              ))}
-            </ul>
-            <button
-              type="button"
-              class="button small plain"
-              onClick={() => {
-                forgetRecent();
-                recent.value = [];
-              }}
-            >
-              Forget these
-            </button>
-          </>
-        )}
-      </section>
-      <section aria-labelledby="examples-title">
-        <h2 id="examples-title">Examples</h2>
-        {examples === undefined ? (
-          <p class="quiet empty">Asking the hub …</p>
-        ) : examples.length === 0 ? (
-          <p class="quiet empty">This hub offers none.</p>
-        ) : (
-          <ul class="cards">
-            {examples.map((one) => {
-              const path = describePath(one.link);
-              return path && <Offer key={one.link} href={router.href(path)} title={one.title} about={one.about} />;
-            })}
-          </ul>
-        )}
-      </section>
-    </div>
-  );
-}
-
-function Offer({ href, title, about }: { href: string; title: string; about: string }) {
-  return (
-    <li>
-      <a class="card" href={href} data-route>
-        <span class="card-title">{title}</span>
-        <span class="card-about">{about}</span>
-      </a>
-    </li>
-  );
 }

@@ -4,6 +4,7 @@ import type { HubClient } from '@bindery/wire/client.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { isFinal } from '@bindery/wire/events.ts';
 import type { LaunchEvent } from '@bindery/wire/events.ts';
+import { randomId } from '@bindery/wire/ids.ts';
 import { LogBuffer, logLines } from '../log/log-buffer.ts';
 import type { Entry } from '../shell/router.ts';
 import { advance, emptyLaunch } from './launch-model.ts';
@@ -66,7 +67,7 @@ export class LaunchRun {
   }
 
   async #create(link: string, options: LaunchOptions): Promise<{ id: string; key: string | undefined }> {
-    const once = this.#memory.entry().once ?? crypto.randomUUID();
+    const once = this.#memory.entry().once ?? randomId();
     this.#memory.remember({ once });
     for (let attempt = 0; ; attempt++) {
       try {

@@ -55,7 +55,7 @@ function Built({ ms }: { ms: number }) {
 }
 
 function CannotOpen({ error, open, retry }: { error: BinderyError; open: () => void; retry: () => void }) {
-  const gone = error.code === 'session_not_found';
+  const gone = error.code === 'session_not_found' || error.code === 'session_ended';
   return (
     <Notice kind={gone ? 'calm' : 'bad'} title={gone ? 'This session has ended' : 'The session cannot be opened right now'} focus>
       <p>{gone ? 'Launch the repository again for a new one. Changed files that were saved are on the sessions page.' : error.message}</p>

@@ -5,7 +5,7 @@ import { BinderyError } from '@bindery/wire/errors.ts';
 import { addressForm } from '../launch/session-address.ts';
 import { ago, bytes } from '../time.ts';
 import { KeepAliveButton } from './keep-alive-button.tsx';
-import { canBeKept, endedWords, endWords, repoName, shortRef, webAddress } from './session-words.ts';
+import { canBeKept, endedWords, endWords, repoAddress, repoName, shortRef, webAddress } from './session-words.ts';
 
 interface CardProps {
   session: SessionView;
@@ -87,7 +87,7 @@ function Heading({ session }: { session: SessionView }) {
     <div class="session-head">
       <h3 class="wrap">{repoName(session.repoUrl)}</h3>
       <p class="quiet small wrap">
-        {session.repoUrl} · {address ? <a href={address}>{shortRef(session.ref)}</a> : shortRef(session.ref)}
+        {repoAddress(session.repoUrl)} · {address ? <a href={address}>{shortRef(session.ref)}</a> : shortRef(session.ref)}
       </p>
     </div>
   );

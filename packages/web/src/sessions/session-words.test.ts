@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SessionView } from '@bindery/wire/api.ts';
-import { canBeKept, endedWords, endWords, repoName, shortRef, warningWords, webAddress } from './session-words.ts';
+import { canBeKept, endedWords, endWords, repoAddress, repoName, shortRef, warningWords, webAddress } from './session-words.ts';
 
 const NOW = Date.parse('2026-03-01T12:00:00.000Z');
 const base: SessionView = {
@@ -39,8 +39,11 @@ describe('a session in words', () => {
   });
 
   it('shortens addresses and commits, and links nothing but web pages', () => {
-    const names = ['https://github.com/a/b.git', 'git@host:group/sub/c.git', 'file:///home/me/course', 'ssh://git@h/x', ''].map(repoName);
-    assert.deepEqual(names, ['a/b', 'sub/c', 'me/course', 'x', '']);
+    const names = ['https://github.com/a/b.git', 'git@host:group/sub/c.git', 'file:///home/me/my%20course', 'ssh://git@h/x', ''].map(
+      repoName,
+    );
+    assert.deepEqual(names, ['a/b', 'sub/c', 'my course', 'x', '']);
+    assert.deepEqual(['file:///home/me/my%20course', 'https://x/y%20z'].map(repoAddress), ['/home/me/my course', 'https://x/y%20z']);
     assert.deepEqual(['main', '4f2c1be7a90d3c55e8b1a7f06d92c3e4b5a60718'].map(shortRef), ['main', '4f2c1be7']);
     // oxlint-disable-next-line no-script-url -- what must not become a link
     assert.deepEqual(['https://x/y', 'javascript:alert(1)', 'file:///x', ''].map(webAddress), [

@@ -49,14 +49,29 @@ const ENDING: Partial<Record<EndReason, string>> = {
   shutdown: 'the hub is being shut down',
 };
 
-/** Short name of a repository: `user/repo` of a web address, else its last two folders. */
+/** Short name of a repository: `user/repo`, or the name of a folder on this machine. */
 export function repoName(url: string): string {
+  const count = url.startsWith('file:') ? 1 : 2;
   const path = url
     .replace(/^[a-z+]+:\/\/[^/]*/i, '')
     .replace(/^[^/]*@[^:]*:/, '')
     .replace(/\.git\/?$/, '');
-  const parts = path.split('/').filter(Boolean);
-  return parts.slice(-2).join('/') || url;
+  const parts = path.split('/').filter(Boolean).map(readable);
+  return parts.slice(-count).join('/') || url;
+}
+
+/** A repository's address as people write it: of a folder on this machine its path. */
+export function repoAddress(url: string): string {
+  return url.startsWith('file:///') ? readable(url.slice('file://'.length)) : url;
+}
+
+/** A part of an address as people write it; as it is where its escapes are broken. */
+function readable(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** A commit as people write it; a branch or tag as it is. */
