@@ -48,15 +48,16 @@ describe('from a link to a running cell', () => {
     assert.doesNotMatch(page.url(), /token|code/, 'no secret stays in the address');
     await page.getByText('index.ipynb').first().dblclick();
     const cells = page.locator('.jp-Notebook .jp-CodeCell');
-    await cells.first().locator('.cm-content').click();
-    await page.locator('.jp-Notebook-ExecutionIndicator[data-status=idle]').waitFor();
-    await page.keyboard.press('Shift+Enter');
-    await cells.nth(0).locator('.jp-OutputArea-output', { hasText: 'answer 42' }).waitFor();
-    await page.keyboard.press('Shift+Enter');
-    await cells.nth(1).locator('.jp-OutputArea-output', { hasText: 'installed iniconfig' }).waitFor();
-    await page.getByRole('menuitem', { name: 'File', exact: true }).click();
-    await page.getByRole('menuitem', { name: 'New', exact: true }).hover();
-    await page.locator('.lm-Menu-itemLabel', { hasText: /^Terminal$/ }).click();
+    const runCell = async (index: number, output: string): Promise<void> => {
+      await page.getByText('Python 3 (ipykernel) | Idle').waitFor();
+      await cells.nth(index).locator('.cm-content').click();
+      await cells.nth(index).locator('.cm-content').press('Shift+Enter');
+      await cells.nth(index).locator('.jp-OutputArea-output', { hasText: output }).waitFor();
+    };
+    await runCell(0, 'answer 42');
+    await runCell(1, 'installed iniconfig');
+    await page.locator('.lm-TabBar-tab', { hasText: 'Launcher' }).click();
+    await page.locator('.jp-LauncherCard', { hasText: 'Terminal' }).click();
     await page.locator('.jp-Terminal .xterm-helper-textarea').waitFor({ state: 'attached' });
     await page.locator('.jp-Terminal .xterm-screen').click();
     await page.keyboard.type(

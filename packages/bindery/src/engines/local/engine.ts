@@ -63,6 +63,7 @@ export class LocalEngine implements Engine {
       clock: options.clock,
       log: options.log,
       runtime: () => services.runtime(place),
+      uv: () => services.uv(),
       egress: () => services.egress(place),
       ended: (session) => {
         for (const listener of this.#listeners) listener(session);

@@ -8,6 +8,7 @@ import { instant, type Clock } from '../../base/clock.ts';
 import { run, start, type RunningProcess } from '../../base/run.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Launcher, Session, SessionOrder, StageLog, Stats } from '../../contracts/engine.ts';
+import type { Uv } from '../../clients/uv.ts';
 import type { Egress } from './egress/egress.ts';
 import { freshUid, RUNTIME, type Place } from './place.ts';
 import type { ServerRuntime } from './server-runtime.ts';
@@ -19,6 +20,7 @@ export interface LocalLauncherParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly runtime: () => Promise<ServerRuntime>;
+  readonly uv: () => Promise<Uv>;
   readonly egress: () => Promise<Egress | undefined>;
   /** Called once for each session that ended. */
   readonly ended: (session: Session) => void;
@@ -44,7 +46,7 @@ export class LocalLauncher implements Launcher {
     const { place, clock } = this.#parts;
     const folder = new SessionFolder(place.folders.sessions, order.id);
     await mkdir(folder.path, { recursive: true, mode: 0o700 });
-    const [runtime, egress] = await Promise.all([this.#parts.runtime(), this.#parts.egress()]);
+    const [runtime, egress, uv] = await Promise.all([this.#parts.runtime(), this.#parts.egress(), this.#parts.uv()]);
     const uid = freshUid(place);
     const token = randomBytes(24).toString('base64url');
     const record: SessionRecord = {
@@ -57,7 +59,7 @@ export class LocalLauncher implements Launcher {
       isolated: place.isolated,
     };
     const [supervisor] = await Promise.all([
-      supervisorOrder(folder, order, { place, runtime, egress, uid, token }),
+      supervisorOrder(folder, order, { place, runtime, egress, uid, token, uv }),
       folder.writeRecord(record),
       folder.renewLease(),
     ]);

@@ -10,6 +10,8 @@ export const INSIDE = {
   tree: '/run/bindery/tree',
   leftovers: '/run/bindery/leftovers',
   egress: '/run/bindery/egress',
+  /** uv, for who likes it better than pip. */
+  tools: '/opt/bindery/bin',
 } as const;
 
 /** One sandbox: what it sees, what it may write, what runs in it. */
@@ -182,7 +184,7 @@ export function userEnv(extra: Readonly<Record<string, string>>): Record<string,
     UV_LINK_MODE: 'copy',
     PIP_DISABLE_PIP_VERSION_CHECK: '1',
     PYTHONUNBUFFERED: '1',
-    PATH: `${INSIDE.environment}/bin:${INSIDE.home}/.local/bin:/usr/local/bin:/usr/bin:/bin`,
+    PATH: `${INSIDE.environment}/bin:${INSIDE.home}/.local/bin:/usr/local/bin:/usr/bin:/bin:${INSIDE.tools}`,
     JUPYTER_PATH: `${INSIDE.environment}/share/jupyter`,
     ...extra,
   };

@@ -16,6 +16,9 @@ export interface ServerRuntime {
   readonly python: Interpreter;
 }
 
+/** Parts of JupyterLab that ask for what is not there: the news of a machine that may have no network, language servers. */
+const DISABLED = { '@jupyterlab/apputils-extension:announcements': true, '@jupyterlab/lsp-extension': true };
+
 const Record = z.object({
   python: z.object({ path: z.string(), version: z.string(), prefix: z.string(), build: z.string(), from: z.enum(['machine', 'managed']) }),
 });
@@ -29,7 +32,7 @@ export async function serverRuntime(
   signal: AbortSignal,
 ): Promise<ServerRuntime> {
   const lock = await readFile(join(RUNTIME, 'requirements.lock'), 'utf8');
-  const key = createHash('sha256').update(lock).update(process.arch).digest('hex').slice(0, 16);
+  const key = createHash('sha256').update(lock).update(JSON.stringify(DISABLED)).update(process.arch).digest('hex').slice(0, 16);
   const folder = join(place.folders.tools, `server-${key}`);
   const found = await readRuntime(folder);
   if (found) return found;
@@ -54,6 +57,9 @@ export async function serverRuntime(
       log,
     );
     await rm(join(part, 'prefix', 'share', 'jupyter', 'kernels'), { recursive: true, force: true }); // kernels are the user's
+    const lab = join(part, 'prefix', 'etc', 'jupyter', 'labconfig');
+    await mkdir(lab, { recursive: true });
+    await writeFile(join(lab, 'page_config.json'), JSON.stringify({ disabledExtensions: DISABLED }));
     await writeFile(join(part, 'runtime.json'), JSON.stringify({ python: interpreter }));
     await rename(part, folder).catch(() => rm(part, { recursive: true, force: true }));
   } catch (error) {

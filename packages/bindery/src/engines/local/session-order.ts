@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SessionOrder } from '../../contracts/engine.ts';
+import type { Uv } from '../../clients/uv.ts';
 import { bounded, makeOverlay, wayOut, type Overlay } from './enclosure.ts';
 import { proxyEnvironment, type Egress } from './egress/egress.ts';
 import type { Group } from './limits/limits.ts';
@@ -30,6 +31,7 @@ export interface SessionParts {
   readonly egress: Egress | undefined;
   readonly uid: number | undefined;
   readonly token: string;
+  readonly uv: Uv;
 }
 
 /** Makes a session's folders and everything its supervisor needs to know, as plain data (runtime/supervise.py). */
@@ -114,6 +116,7 @@ function sessionBox(order: SessionOrder, parts: SessionParts, overlay: Overlay |
       [order.tree.folder, INSIDE.tree],
       ...unique([runtime.python.prefix, order.lock.python.prefix]).map((path) => [path, path] as const),
       ...(existsSync(leftovers) ? [[leftovers, INSIDE.leftovers] as const] : []),
+      [parts.uv.path, `${INSIDE.tools}/uv`],
       ...wayOut(parts.egress),
     ],
     write: [...(overlay ? [[environment, INSIDE.environment] as const] : []), [home, INSIDE.home]],

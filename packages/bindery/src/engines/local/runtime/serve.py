@@ -178,6 +178,8 @@ def main():
     eager_nudge()
     finish_content(copying, order)
     os.chdir(order["root"])
+    if "PIP_TARGET" in os.environ:
+        os.makedirs(os.environ["PIP_TARGET"], exist_ok=True)  # Python forgets folders of its path that were not there at its start
     serve(LabApp, order, order_fd)
 
 
