@@ -65,11 +65,10 @@ describe('from a link to a running cell', () => {
     );
     const sessionId = /\/s\/([a-z2-7]{16})\//.exec(page.url())?.[1] ?? '';
     const read = (): Promise<string> =>
-      page.evaluate(
-        async (id) =>
-          ((await (await fetch(`/s/${id}/api/contents/from-terminal.txt?content=1`)).json()) as { content?: string }).content ?? '',
-        sessionId,
-      );
+      page.evaluate(async (id) => {
+        const response = await fetch(`/s/${id}/api/contents/from-terminal.txt?content=1`);
+        return response.ok ? ((await response.json()) as { content: string }).content : '';
+      }, sessionId);
     const deadline = Date.now() + 30_000;
     let text = '';
     while (!text.includes('index.ipynb') && !text.includes('??') && Date.now() < deadline) text = await read();
