@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { cpuTime } from '../fakes/cpu-time.ts';
 import * as fc from 'fast-check';
+import type { Entry } from '../../packages/bindery/src/contracts/source.ts';
 import type { PackOptions } from '../../packages/bindery/src/contracts/pack.ts';
 import { packs } from '../../packages/bindery/src/hub/packs.ts';
 import { RecordingTree, openFiles } from '../../packages/bindery/src/plan/plan-tree.ts';
@@ -169,6 +170,37 @@ test('whatever the files hold, a plan or an error for people comes out of them',
     ),
     { numRuns: 1500, seed: 20261121 },
   );
+});
+
+test('a link that leads out of the repository is reported, not followed and no error', async () => {
+  for (const name of [
+    'requirements.txt',
+    'environment.yml',
+    'runtime.txt',
+    'pyproject.toml',
+    'uv.lock',
+    'Pipfile',
+    'Pipfile.lock',
+    'postBuild',
+    'start',
+    'apt.txt',
+  ]) {
+    const tree = treeOf({ [name]: '' });
+    const outside = {
+      ...tree,
+      read: () => Promise.resolve(undefined),
+      async *list(): AsyncGenerator<Entry> {
+        yield { path: name, type: 'symlink', executable: false, size: 20 };
+      },
+    };
+    const plan = await makePlan(outside, {}, quiet);
+    assert.deepEqual([plan.steps, plan.start], [[], undefined], name);
+    assert.match(
+      plan.findings.map(({ file, effect, why }) => `${file} ${effect}: ${why}`).join(),
+      /ignored: it leads out of the repository/,
+      name,
+    );
+  }
 });
 
 test('an environment file above 10 MB is refused, whatever its kind; a large file of another name is not read', async () => {

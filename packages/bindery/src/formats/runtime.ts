@@ -4,6 +4,8 @@ import { invalidFile } from './text.ts';
 /** What a `runtime.txt` says: a PEP 440 specifier for Python, or that it is about another language. */
 export interface Runtime {
   readonly python?: string;
+  /** True when it asks for something that is not to be had. */
+  readonly unsupported?: boolean;
   readonly why: string;
 }
 
@@ -23,6 +25,6 @@ export function readRuntime(file: string, text: string): Runtime {
       });
     return { python, why: patch === undefined ? `Python ${asked}` : `Python ${asked}; the patch version ${patch} is not looked at` };
   }
-  if (/^r-(?:\d+\.\d+(?:\.\d+)?-)?\d{4}-\d{2}-\d{2}$/i.test(word)) return { why: 'it asks for R' };
+  if (/^r-(?:\d+\.\d+(?:\.\d+)?-)?\d{4}-\d{2}-\d{2}$/i.test(word)) return { unsupported: true, why: 'R is not supported yet' };
   throw invalidFile({ file, line: line + 1, column: 1 }, text, 'python-X.Y or r-X.Y-YYYY-MM-DD was expected', 'For instance: python-3.12');
 }

@@ -61,6 +61,14 @@ test('conda-forge comes last where a file does not forbid it', async () => {
   ]);
 });
 
+test('packages of R bring their kernel along', async () => {
+  const specs = async (list: string): Promise<readonly string[] | undefined> =>
+    stepsOf(await planOf({ 'environment.yml': `dependencies: [${list}]` }), 'conda')[0]?.specs;
+  assert.deepEqual(await specs('r-ggplot2'), ['r-ggplot2', 'r-irkernel']);
+  assert.deepEqual(await specs('r-base, r-irkernel=1'), ['r-base', 'r-irkernel =1']);
+  assert.deepEqual(await specs('numpy'), ['numpy']);
+});
+
 test('--conda pypi takes only what PyPI has for the same thing, and lists the rest', async () => {
   const text = 'dependencies: [python=3.11, numpy=1.26, pytorch, r-base, ffmpeg, graphviz, "scipy=1.10|1.11", pip, pip: [cowsay]]';
   const plan = await planOf({ 'environment.yaml': text }, { conda: 'pypi' });

@@ -33,7 +33,7 @@ async function plan(tree: PlanTree, options: PackOptions): Promise<Part> {
   const note = (effect: Finding['effect'], why: string): number => findings.push({ file, pack: id, effect, why });
   note('used', used(read, options));
   for (const why of read.notes) note('ignored', why);
-  const steps: Step[] = options.conda === 'pypi' ? fromIndex(file, read, note) : fromChannels(file, read);
+  const steps: Step[] = options.conda === 'pypi' ? fromIndex(file, read, note) : fromChannels(file, read, note);
   let contentDependent = false;
   if (read.pip !== undefined) {
     const wanted = await readRequirementLines(tree, file, read.pip, text, id);
@@ -51,11 +51,18 @@ async function plan(tree: PlanTree, options: PackOptions): Promise<Part> {
   return { ...(python ? { python } : {}), steps, findings, ...env, contentDependent };
 }
 
-function fromChannels(file: string, read: CondaFile): Step[] {
+function fromChannels(file: string, read: CondaFile, note: (effect: Finding['effect'], why: string) => void): Step[] {
   const specs = read.specs.map(formatMatchSpec);
-  return specs.length === 0
-    ? []
-    : [{ uses: 'conda', because: `${file} lists them`, inputs: [file], channels: read.channels, specs, from: 'channels' }];
+  if (specs.length === 0) return [];
+  const names = new Set(read.specs.map((spec) => spec.name));
+  // As repo2docker does: packages of R are of no use without a kernel.
+  if (read.specs.some(({ name }) => name.startsWith('r-')) && !names.has('r-irkernel')) {
+    specs.push('r-irkernel');
+    note('used', 'r-irkernel is added: the kernel for its R packages');
+  }
+  return [
+    { uses: 'conda', because: `${file} lists them`, inputs: [file], channels: read.channels, specs: specs.toSorted(), from: 'channels' },
+  ];
 }
 
 /** Only names that PyPI has for the same thing; every other one and every changed one is told. */

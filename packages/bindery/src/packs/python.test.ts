@@ -99,6 +99,11 @@ test('the version of Python', async () => {
   await assert.rejects(planOf({ 'pyproject.toml': PACKAGE.replace('>=3.10', 'new') }), { message: /line 5, column 20: requires-python/ });
 });
 
+test('a runtime.txt for R is reported', async () => {
+  assert.deepEqual(saidOf(await planOf({ 'runtime.txt': 'r-4.2-2023-01-01' }), 'runtime.txt'), ['unsupported: R is not supported yet']);
+  assert.deepEqual(saidOf(await planOf({ 'runtime.txt': '\n' }), 'runtime.txt'), ['ignored: it is empty']);
+});
+
 test('files that do not count are said not to', async () => {
   const conda = await planOf({
     'environment.yml': 'dependencies: [numpy]',

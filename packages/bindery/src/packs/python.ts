@@ -163,7 +163,7 @@ class PythonFiles {
     const found = await this.#text('runtime.txt');
     if (found !== undefined) {
       const runtime = readRuntime(found.file, found.text);
-      this.#note(found.file, runtime.python === undefined ? 'ignored' : 'used', runtime.why);
+      this.#note(found.file, runtime.unsupported === true ? 'unsupported' : runtime.python === undefined ? 'ignored' : 'used', runtime.why);
       if (runtime.python !== undefined) wishes.push({ file: found.file, requires: runtime.python });
     }
     if (pyproject !== undefined && pyproject.requiresPython !== '')
