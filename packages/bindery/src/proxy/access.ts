@@ -3,7 +3,7 @@ import { ANY_SITE, bare, problemAnswer, wantsPage, type Answer, type Problem } f
 import { readCookies } from './cookies.ts';
 import type { Keys } from './keys.ts';
 import { inside, parameter, parsePath, withoutParameter, type RequestPath } from './path.ts';
-import { placeOf, type Door, type Hosts, type Place } from './hosts.ts';
+import type { Door, Hosts, Place } from './hosts.ts';
 import type { Route, RouteTable } from './routes.ts';
 
 /** What a session's end was, as far as the hub knows. */
@@ -68,7 +68,7 @@ export class Access {
   }
 
   decide(req: Request, door: Door, upgrade: boolean): Decision {
-    const place = placeOf(this.#parts.hosts, req.headers.host, door);
+    const place = this.#parts.hosts.place(req.headers.host, door);
     if (!place) return this.#problem(req, { code: 'host_unknown', message: 'This hub serves nothing under the host name of the request.' });
     const path = parsePath(req.url ?? '');
     if (!path || saysHostTwice(req.rawHeaders) || req.method === 'TRACE' || req.method === 'CONNECT') return this.#bad(req);
@@ -131,7 +131,7 @@ export class Access {
   /** On a session's origin: its cookie, and for whatever is not harmless the proof that the session's own page asks (rules B1–B7). */
   #byCookie(visit: Visit, origin: string): Decision {
     const { req, path, route, tail } = visit;
-    const held = readCookies(req.headers.cookie, this.#parts.hosts.cookieName).some((value) =>
+    const held = readCookies(req.headers.cookie ?? '', this.#parts.hosts.cookieName).some((value) =>
       this.#parts.keys.holdsCookie(route.id, value),
     );
     if (tail === '-/probe') return { kind: 'answer', answer: bare(204, ANY_SITE) };

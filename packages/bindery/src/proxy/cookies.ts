@@ -2,13 +2,14 @@
 const OURS = /^(?:__host-|__secure-)?bindery/i;
 
 /** Every value of a cookie, in the order sent: another path or host may have added a second one (rule B2). */
-export function readCookies(header: string | undefined, name: string): string[] {
-  if (header === undefined || !header.includes(name)) return [];
+export function readCookies(header: string, name: string): string[] {
   const values: string[] = [];
-  for (const part of header.split(';')) {
-    const end = part.indexOf('=');
-    if (end > 0 && part.slice(0, end).trim() === name) values.push(part.slice(end + 1).trim());
-    if (values.length === 8) break;
+  const start = `${name}=`;
+  for (let at = header.indexOf(start); at >= 0; at = header.indexOf(start, at + 1)) {
+    const before = header.slice(0, at).trimEnd();
+    if (before !== '' && !before.endsWith(';')) continue;
+    const end = header.indexOf(';', at);
+    values.push(header.slice(at + start.length, end < 0 ? undefined : end).trim());
   }
   return values;
 }

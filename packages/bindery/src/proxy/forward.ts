@@ -6,17 +6,25 @@ import { requestHeaders, responseHeaders, type HeaderOrder } from './headers.ts'
 
 export interface ForwardOrder extends HeaderOrder {
   readonly path: string;
-  /** Told when the session's side fails. */
-  readonly onFault: (error: Error) => void;
-  /** Told once, when the exchange is over. */
-  readonly onEnd: () => void;
+  readonly owner: ExchangeOwner;
 }
+
+/** Whoever started exchanges is told of each. */
+export interface ExchangeOwner {
+  /** The session's side failed. */
+  onFault(exchange: Exchange, error: Error): void;
+  /** The exchange is over; told once. */
+  onEnd(exchange: Exchange): void;
+}
+
+/** A body that is no longer than this goes on in one piece, together with the head; so does an answer's. */
+const SMALL = 16 * 1024;
 
 /** One request on its way to a session and its answer on the way back, chunk by chunk, with back-pressure both ways. */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
-  readonly #order: ForwardOrder;
+  readonly order: ForwardOrder;
   #controller: Dispatcher.DispatchController | undefined;
   /** Bytes of the answer's body that are still to come, where it says how many. */
   #left = -1;
@@ -29,17 +37,29 @@ export class Exchange implements Dispatcher.DispatchHandler {
   constructor(req: IncomingMessage, res: ServerResponse, order: ForwardOrder) {
     this.req = req;
     this.res = res;
-    this.#order = order;
+    this.order = order;
     res.on('close', () => this.#closed());
   }
 
   /** Sends the request. Everything after this happens in the callbacks below. */
   start(pool: Dispatcher): void {
     const { req } = this;
-    const body = hasBody(req) ? new RequestBody(req) : null;
-    const headers = requestHeaders(req, this.#order);
+    const { 'transfer-encoding': coding, 'content-length': length = '0' } = req.headers;
+    if (coding === undefined && length === '0') this.#dispatch(pool, null);
+    else if (coding !== undefined || Number(length) > SMALL) this.#dispatch(pool, new RequestBody(req));
+    else {
+      const chunks: Buffer[] = [];
+      req.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => this.res.destroy());
+      req.on('end', () => this.#dispatch(pool, Buffer.concat(chunks)));
+    }
+  }
+
+  #dispatch(pool: Dispatcher, body: Readable | Buffer | null): void {
+    if (this.#done || this.res.headersSent) return;
+    const { req, order } = this;
     try {
-      pool.dispatch({ path: this.#order.path, method: req.method ?? 'GET', headers, body, headersTimeout: 0, bodyTimeout: 0 }, this);
+      const headers = requestHeaders(req, order);
+      pool.dispatch({ path: order.path, method: req.method ?? 'GET', headers, body, headersTimeout: 0, bodyTimeout: 0 }, this);
     } catch {
       // Raised for what the strict writer does not send on: an odd header or method.
       this.fail({ code: 'request_invalid', message: 'The request is not well formed.', hint: 'Check the headers of the request.' });
@@ -67,7 +87,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const trailers = this.#left < 0 && req.httpVersionMinor > 0 && req.method !== 'HEAD';
     this.#trailers = trailers && headers['trailer'] !== undefined;
     res.sendDate = false;
-    res.writeHead(status, reason, responseHeaders(headers, this.#order, trailers));
+    res.writeHead(status, reason, responseHeaders(headers, this.order, trailers));
     // Streams show their head at once; anything with a length goes out with its first bytes.
     if (this.#left < 0) res.flushHeaders();
   }
@@ -86,13 +106,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseEnd(_: Dispatcher.DispatchController, trailers: NodeJS.Dict<string | string[]>): void {
     const { res } = this;
     if (this.#trailers) res.addTrailers(Object.entries(trailers).flatMap(([name, value]) => one(name, value)));
-    res.end(this.#last);
+    const last = this.#last;
+    // As text it joins the head in one write.
+    if (last !== undefined && last.length <= SMALL) res.end(last.toString('latin1'), 'latin1');
+    else res.end(last);
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error & { code?: string }): void {
     if (!this.#problem) {
       this.#problem = upstreamProblem(error);
-      this.#order.onFault(error);
+      this.order.owner.onFault(this, error);
     }
     this.#answer();
   }
@@ -103,7 +126,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     else {
       const problem = this.#problem ?? upstreamProblem(new Error());
       // A page of another site may read why its call failed.
-      const headers = this.#order.form === 'path' ? [...(problem.headers ?? []), ...ANY_SITE] : problem.headers;
+      const headers = this.order.form === 'path' ? [...(problem.headers ?? []), ...ANY_SITE] : problem.headers;
       send(res, problemAnswer({ ...problem, headers }, wantsPage(req.headers)));
     }
   }
@@ -125,16 +148,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#done = true;
     if (!this.res.writableFinished && this.#controller && !this.#controller.aborted)
       this.#controller.abort(new Error('The client has gone.'));
-    this.#order.onEnd();
+    this.order.owner.onEnd(this);
   }
 }
 
 function one(name: string, value: string | string[] | undefined): [string, string][] {
   return value === undefined ? [] : [value].flat().map((item) => [name, item]);
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || (headers['content-length'] !== undefined && headers['content-length'] !== '0');
 }
 
 /** What a failure on the session's side means to whoever asked (rule E3). */

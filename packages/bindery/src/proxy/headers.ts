@@ -19,8 +19,8 @@ const HOP_BY_HOP = new Set([
   'http2-settings',
 ]);
 /** Replaced by the proxy's own, whatever the client claims (rule R3). */
-const FORWARDING = /^(?:x-forwarded(?:-.*)?|forwarded|x-real-ip|x-original-.*|x-scheme|x-scheme-.*|x-scheme|via)$/;
-const REPLACED = new Set(['host', 'authorization', 'cookie', 'origin', 'referer']);
+const FORWARDING = /^(?:x-forwarded(?:-.*)?|forwarded|x-real-ip|x-original-.*|x-scheme(?:-.*)?|via)$/;
+const NOT_PASSED = new Set([...HOP_BY_HOP, 'host', 'authorization', 'cookie', 'origin', 'referer']);
 /** What would reach beyond the session's own paths, or beyond its life (rule S3). */
 const TOO_FAR = new Set([
   'service-worker-allowed',
@@ -46,10 +46,10 @@ export function requestHeaders(req: IncomingMessage, { route, scheme }: HeaderOr
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index] ?? '';
     const lower = name.toLowerCase();
-    if (HOP_BY_HOP.has(lower) || REPLACED.has(lower) || named?.has(lower)) continue;
+    if (NOT_PASSED.has(lower) || named?.has(lower)) continue;
     const first = lower.charCodeAt(0);
-    // f, p, v, x
-    if ((first === 102 || first === 112 || first === 118 || first === 120) && (FORWARDING.test(lower) || lower.startsWith('proxy-')))
+    // x, f, p, v
+    if ((first === 120 || first === 102 || first === 112 || first === 118) && (FORWARDING.test(lower) || lower.startsWith('proxy-')))
       continue;
     out.push(name, raw[index + 1] ?? '');
   }
@@ -66,9 +66,14 @@ export function requestHeaders(req: IncomingMessage, { route, scheme }: HeaderOr
 
 /** A referrer on the same host becomes one on the session's host, without its query, where a token may be; of others the origin is left (rule R6). */
 function pushReferer(out: string[], referer: string, host: string, scheme: string): void {
+  const own = `${scheme}://${host}/`;
+  if (referer.startsWith(own)) {
+    const end = referer.search(/[?#]/);
+    out.push('Referer', `${scheme}://${SESSION_HOST}/${referer.slice(own.length, end < 0 ? undefined : end)}`);
+    return;
+  }
   const url = URL.parse(referer);
-  if (url?.protocol === 'http:' || url?.protocol === 'https:')
-    out.push('Referer', url.host === host.toLowerCase() ? `${scheme}://${SESSION_HOST}${url.pathname}` : `${url.origin}/`);
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') out.push('Referer', `${url.origin}/`);
 }
 
 function namedByConnection(connection: string | undefined): Set<string> | undefined {
@@ -82,7 +87,8 @@ function namedByConnection(connection: string | undefined): Set<string> | undefi
 }
 
 function portOf(host: string, scheme: string): string {
-  return /:(\d+)$/.exec(host)?.[1] ?? (scheme === 'https' ? '443' : '80');
+  const colon = host.lastIndexOf(':');
+  return colon > host.lastIndexOf(']') ? host.slice(colon + 1) : scheme === 'https' ? '443' : '80';
 }
 
 /** The headers of a session's answer as its reader gets them, flat (rules S1–S6). `trailers`: the answer can carry them. */

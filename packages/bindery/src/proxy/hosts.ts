@@ -17,6 +17,8 @@ export type Place =
   | { readonly kind: 'host'; readonly id: string; readonly origin: string }
   | { readonly kind: 'port'; readonly origin: string };
 
+const MOST_PLACES = 4096;
+
 /** The names of one hub, and the cookie that goes with them. */
 export class Hosts {
   readonly scheme: 'http' | 'https';
@@ -24,6 +26,8 @@ export class Hosts {
   readonly cookieName: string;
   readonly #names: ReadonlySet<string>;
   readonly secure: boolean;
+  /** Hosts that were asked for, as they were written. */
+  readonly #places = { hub: new Map<string, Place>(), sessions: new Map<string, Place>() };
 
   constructor({ hub, sessionSuffix, secure }: HostNames) {
     this.scheme = secure ? 'https' : 'http';
@@ -31,6 +35,16 @@ export class Hosts {
     this.cookieName = secure ? '__Host-bindery-session' : 'bindery-session';
     this.#names = new Set(hub.map((name) => name.toLowerCase()));
     this.secure = secure;
+  }
+
+  /** What `Host` stands for, or undefined where this hub does not serve it. */
+  place(header: string | undefined, door: Door): Place | undefined {
+    const known = this.#places[door].get(header ?? '');
+    if (known) return known;
+    const place = placeOf(this, header ?? '', door);
+    if (this.#places[door].size >= MOST_PLACES) this.#places[door].clear();
+    if (place) this.#places[door].set(header ?? '', place);
+    return place;
   }
 
   isHub(name: string): boolean {
@@ -49,8 +63,8 @@ const HOST = /^([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** What `Host` stands for, or undefined where this hub does not serve it (rules H1–H4). */
-export function placeOf(hosts: Hosts, header: string | undefined, door: Door): Place | undefined {
-  const host = header?.toLowerCase() ?? '';
+function placeOf(hosts: Hosts, header: string, door: Door): Place | undefined {
+  const host = header.toLowerCase();
   const name = HOST.exec(host)?.[1];
   if (name === undefined) return undefined;
   if (door === 'sessions') return hosts.isHub(name) && !hosts.secure ? { kind: 'port', origin: `${hosts.scheme}://${host}` } : undefined;

@@ -12,11 +12,10 @@ export interface RequestPath {
 export function parsePath(target: string): RequestPath | undefined {
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
-  if (path.charCodeAt(0) !== 47 || /[\\#]/.test(path)) return undefined;
-  const segments = path.split('/');
-  segments.shift();
-  if (path.includes('%') && /%(?![0-9a-f]{2})|%00/i.test(path)) return undefined;
-  if (/\/(?:\.|%2e)/i.test(path) && segments.some(isDots)) return undefined;
+  if (path.charCodeAt(0) !== 47) return undefined;
+  const segments = path.slice(1).split('/');
+  // Most paths hold nothing that has to be looked at.
+  if (/[\\#%]|\/\./.test(path) && (/[\\#]|%(?![0-9a-f]{2})|%00/i.test(path) || segments.some(isDots))) return undefined;
   return { path, query: mark < 0 ? undefined : target.slice(mark + 1), segments };
 }
 

@@ -5,7 +5,7 @@ import type { Logger } from '../base/log.ts';
 import { Access, type Decision, type Explanation, type Form } from './access.ts';
 import { Activity, type ActivityView } from './activity.ts';
 import { cutAfter, problemAnswer, send, sendRaw, wantsPage, type Answer } from './answers.ts';
-import { Exchange } from './forward.ts';
+import { Exchange, type ExchangeOwner } from './forward.ts';
 import { Hosts, type Door, type HostNames } from './hosts.ts';
 import { askKernels } from './kernels.ts';
 import { Keys } from './keys.ts';
@@ -52,8 +52,9 @@ export class Proxy {
   readonly #access: Access;
   readonly #activity: Activity;
   readonly #watch: Watch;
-  /** What is under way for each session, as ways to end it. */
-  readonly #open = new Map<string, Set<() => void>>();
+  /** What is under way for each session. */
+  readonly #open = new Map<string, Set<Exchange | (() => void)>>();
+  readonly #owner: ExchangeOwner;
   #closing = false;
 
   constructor(options: ProxyOptions) {
@@ -62,6 +63,10 @@ export class Proxy {
     this.#keys = new Keys(options.clock, options.secret);
     this.#activity = new Activity(options.clock, options.onActivity);
     this.#watch = new Watch(options.clock, { ...PATIENCE, ...options.patience });
+    this.#owner = {
+      onFault: ({ order }, error) => options.log.debug({ sessionId: order.route.id, err: error }, 'A session did not answer a request.'),
+      onEnd: (exchange) => this.#ended(exchange),
+    };
     this.#access = new Access({
       hosts: this.#hosts,
       table: this.#table,
@@ -84,7 +89,7 @@ export class Proxy {
   /** Removes every route of a session, its keys, and cuts what is still under way. */
   removeRoute(id: string): void {
     const routes = this.#table.remove(id);
-    for (const end of this.#open.get(id) ?? []) end();
+    for (const one of this.#open.get(id) ?? []) cut(one);
     this.#open.delete(id);
     for (const { target } of routes) this.#pools.release(target);
     this.#keys.forget(id);
@@ -177,7 +182,7 @@ export class Proxy {
     const until = this.#options.clock.monotonic() + graceMs;
     while (this.#watch.size > 0 && this.#options.clock.monotonic() < until) await new Promise((resolve) => setTimeout(resolve, 20));
     this.#watch.close();
-    for (const ends of this.#open.values()) for (const end of ends) end();
+    for (const open of this.#open.values()) for (const one of open) cut(one);
     await this.#pools.close();
   }
 
@@ -193,18 +198,16 @@ export class Proxy {
       );
     this.#activity.request(route.id, req.method ?? '', tail, req.headers['sec-fetch-mode'] === 'navigate');
     if (req.headers.expect !== undefined) res.writeContinue();
-    const onFault = (error: Error): void =>
-      this.#options.log.debug({ sessionId: route.id, err: error }, 'A session did not answer a request.');
-    const onEnd = (): void => {
-      open.delete(end);
-      this.#watch.delete(exchange);
-      letGo(req);
-    };
-    const exchange: Exchange = new Exchange(req, res, { route, form, path, scheme: this.#hosts.scheme, onFault, onEnd });
-    const end = (): void => exchange.fail({ code: 'session_ended', message: 'The session ended during the request.' });
-    open.add(end);
+    const exchange = new Exchange(req, res, { route, form, path, scheme: this.#hosts.scheme, owner: this.#owner });
+    open.add(exchange);
     this.#watch.add(exchange);
     exchange.start(pool);
+  }
+
+  #ended(exchange: Exchange): void {
+    this.#open.get(exchange.order.route.id)?.delete(exchange);
+    this.#watch.delete(exchange);
+    letGo(exchange.req);
   }
 
   #splice(req: IncomingMessage, socket: Socket, head: Buffer, decision: Extract<Decision, { kind: 'forward' }>): void {
@@ -229,7 +232,7 @@ export class Proxy {
   }
 
   /** The session's set of things under way, or undefined when there are too many. */
-  #slot(id: string): Set<() => void> | undefined {
+  #slot(id: string): Set<Exchange | (() => void)> | undefined {
     let open = this.#open.get(id);
     if (!open) this.#open.set(id, (open = new Set()));
     return open.size < MOST_AT_ONCE ? open : undefined;
@@ -239,6 +242,11 @@ export class Proxy {
     send(res, answer);
     letGo(req);
   }
+}
+
+function cut(one: Exchange | (() => void)): void {
+  if (typeof one === 'function') one();
+  else one.fail({ code: 'session_ended', message: 'The session ended during the request.' });
 }
 
 /** Throws away what is left of a body, for a while. */
