@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { Repository, TemporaryFolder } from '../../../../test/fakes/repository.ts';
@@ -12,7 +12,7 @@ const POINTER = `version https://git-lfs.github.com/spec/v1\noid sha256:${'a'.re
 
 function orderFor(repo: Repository, names: readonly string[], path: string): LfsOrder {
   const entries = names.map((path): Entry => ({ path, type: 'file', executable: false, size: 1 }));
-  const call = { folder: repo.path, write: [repo.path], timeoutMs: 30_000, signal: new AbortController().signal };
+  const call = { folder: repo.path, write: [repo.path], protocols: ['https'], timeoutMs: 30_000, signal: new AbortController().signal };
   return { git: makeGit(sameUser, { PATH: path }), files: repo.path, entries, call, info: () => {} };
 }
 
@@ -39,6 +39,16 @@ test('a repository without large files costs no git', async () => {
   const order = orderFor(repo, ['.gitattributes', 'a'], '');
   const git = (): never => assert.fail('git was run');
   assert.deepEqual(await fetchLfs({ ...order, git }), { fetched: false, notes: [] });
+});
+
+test('a repository cannot send git-lfs to files of this machine', async () => {
+  using folder = new TemporaryFolder();
+  const repo = new Repository(join(folder.path, 'r'));
+  repo.commit({ '.gitattributes': '*.bin filter=lfs\n', 'a.bin': POINTER, '.lfsconfig': '[lfs]\n\turl = file:///srv/private\n' });
+  writeFileSync(join(folder.path, 'git-lfs'), '#!/bin/sh\n[ "$1" = version ] || touch "$PWD/../ran"\n', { mode: 0o755 });
+  const outcome = await fetchLfs(orderFor(repo, ['.gitattributes', 'a.bin'], `${folder.path}${delimiter}${process.env['PATH']}`));
+  assert.match(outcome.notes.join(), /file:\/\/\/srv\/private, which is not opened/);
+  assert.ok(!existsSync(join(folder.path, 'ran')));
 });
 
 test('where git-lfs is installed it brings the files, and what it cannot bring is said', async () => {

@@ -1,3 +1,4 @@
+import { shown } from '@bindery/wire/link-text.ts';
 import type { Git, GitCall } from '../clients/git.ts';
 import type { Entry } from '../contracts/source.ts';
 import { readInside } from './inside.ts';
@@ -33,6 +34,12 @@ export async function fetchLfs(order: LfsOrder): Promise<LfsOutcome> {
       fetched: false,
       notes: [`${some(pointers)} kept in Git LFS, and git-lfs is not installed on this machine: only pointers are there.`],
     };
+  const elsewhere = await forbiddenServer(order);
+  if (elsewhere !== undefined)
+    return {
+      fetched: false,
+      notes: [`${some(pointers)} kept in Git LFS at ${shown(elsewhere)}, which is not opened: only pointers are there.`],
+    };
   order.info(`Fetching ${pointers.length} large files (Git LFS)`);
   await order.git(['lfs', 'install', '--local', '--skip-repo'], order.call);
   const pulled = await order.git(['lfs', 'pull'], order.call);
@@ -40,6 +47,14 @@ export async function fetchLfs(order: LfsOrder): Promise<LfsOutcome> {
   if (left.length === 0) return { fetched: true, notes: [] };
   const why = pulled.stderr.trim().split('\n').at(-1) ?? '';
   return { fetched: true, notes: [`${some(left)} kept in Git LFS and could not be fetched: ${why.slice(0, 300)}`] };
+}
+
+/** The address in `.lfsconfig` that this hub does not open, if there is one: git-lfs itself would follow it anywhere. */
+async function forbiddenServer({ git, call }: LfsOrder): Promise<string | undefined> {
+  const query = ['config', '--blob', 'HEAD:.lfsconfig', '--null', '--get-regexp', 'url$'];
+  const { stdout } = await git(query, call);
+  const addresses = stdout.split('\0').flatMap((record) => record.split('\n').slice(1));
+  return addresses.find((address) => !call.protocols?.some((protocol) => address.toLowerCase().startsWith(`${protocol}://`)));
 }
 
 async function findPointers({ git, files, entries, call }: LfsOrder): Promise<string[]> {

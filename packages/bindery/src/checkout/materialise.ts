@@ -54,7 +54,7 @@ export async function materialise(source: Source, home: string, tools: Tools): P
       git,
       files,
       entries: facts.entries,
-      call: { ...call, protocols: ['https', 'http', 'ssh'] },
+      call: { ...call, protocols: remoteProtocols(source, tools.config) },
       info: (message) => tools.info(message),
     });
     const kept: Kept = {
@@ -112,14 +112,17 @@ async function fillTree(git: Git, source: Source, bare: string, files: string, t
   done(await git(['checkout', '--quiet', '--force', '--detach', source.ref], call));
 }
 
-/** A folder of this machine may have submodules there too; what comes from elsewhere may not reach for its files. */
+/** A folder of this machine may have its parts there too; what comes from elsewhere may not reach for its files. */
+function remoteProtocols(source: Source, config: Config): string[] {
+  return config.git.protocols.filter((protocol) => protocol !== 'file' || source.url.startsWith('file:'));
+}
+
 function fillSubmodules(git: Git, source: Source, files: string, entries: readonly Entry[], tools: Tools): Promise<string[]> {
-  const isLocal = source.url.startsWith('file:');
   return fetchSubmodules({
     git,
     files,
     paths: entries.flatMap(({ path, type }) => (type === 'submodule' ? [path] : [])),
-    protocols: tools.config.git.protocols.filter((protocol) => isLocal || protocol !== 'file'),
+    protocols: remoteProtocols(source, tools.config),
     timeoutMs: tools.config.git.timeout * 1000,
     maxBytes: tools.config.git.maxBytes,
     signal: tools.signal,

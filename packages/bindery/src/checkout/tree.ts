@@ -9,7 +9,8 @@ import { readInside } from './inside.ts';
 const Kept = z.object({ version: z.literal(1), id: Digest, committedAt: Instant, notes: z.array(z.string()) });
 export type Kept = z.infer<typeof Kept>;
 
-const Entries = z.array(z.tuple([z.string(), z.enum(['file', 'symlink', 'submodule']), z.boolean(), z.number()]));
+/** One entry as it is kept. */
+type KeptEntry = readonly [path: string, type: Entry['type'], executable: boolean, size: number];
 
 export const KEPT = 'tree.json';
 export const ENTRIES = 'entries.json';
@@ -37,7 +38,7 @@ function treeAt(home: string, kept: Kept): Tree {
     committedAt: kept.committedAt,
     folder,
     async *list() {
-      const entries = Entries.parse(JSON.parse(await readFile(join(home, ENTRIES), 'utf8')));
+      const entries = JSON.parse(await readFile(join(home, ENTRIES), 'utf8')) as readonly KeptEntry[]; // our own file
       for (const [path, type, executable, size] of entries) yield { path, type, executable, size };
     },
     read: (path) => readInside(folder, path),

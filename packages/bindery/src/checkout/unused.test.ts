@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, utimesSync } from 'node:fs';
+import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { TemporaryFolder } from '../../../../test/fakes/repository.ts';
@@ -13,6 +13,7 @@ test('what nobody used since is removed, what a crash left half-made too, and no
   const make = (kind: string, name: string, hours: number): void => {
     const path = join(folder.path, kind, name);
     mkdirSync(path, { recursive: true });
+    if (name.startsWith('old')) writeFileSync(join(path, 'file'), Buffer.alloc(1234));
     utimesSync(path, new Date(now - hours * HOUR), new Date(now - hours * HOUR));
   };
   make('trees', 'old', 50);
@@ -23,12 +24,13 @@ test('what nobody used since is removed, what a crash left half-made too, and no
   make('repos', 'old.git', 50);
   make('repos', 'recent.git', 10);
   const removed = await removeUnused(folder.path, now - 24 * HOUR, now);
-  assert.deepEqual(removed.map((path) => path.slice(folder.path.length + 1)).toSorted(), [
+  assert.deepEqual(removed.removed.map((path) => path.slice(folder.path.length + 1)).toSorted(), [
     'repos/old.git',
     'trees/old',
     'trees/x.partial-1',
   ]);
   await removeUnused(folder.path, now, now);
   assert.deepEqual(readdirSync(join(folder.path, 'trees')), ['now', 'y.partial-2']);
-  assert.deepEqual(await removeUnused(join(folder.path, 'nowhere'), now, now), []);
+  assert.deepEqual(await removeUnused(join(folder.path, 'nowhere'), now, now), { removed: [], freedBytes: 0 });
+  assert.equal(removed.freedBytes, 2 * 1234);
 });

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
 
@@ -8,16 +8,11 @@ const EVERY_MS = 500;
 /** A signal that aborts with `tree_too_large` once the packs in a repository are larger than `maxBytes`, or as the given one does. */
 export function watchSize(repository: string, maxBytes: number, signal: AbortSignal): { signal: AbortSignal; stop: () => void } {
   const tooLarge = new AbortController();
-  let looking = false;
   const before = packBytes(repository);
-  const look = async (): Promise<void> => {
-    if (looking) return;
-    looking = true;
-    const bytes = (await packBytes(repository)) - (await before);
+  const timer = setInterval(() => {
+    const bytes = packBytes(repository) - before;
     if (bytes > maxBytes) tooLarge.abort(tooLargeError(bytes, maxBytes));
-    looking = false;
-  };
-  const timer = setInterval(() => void look(), EVERY_MS);
+  }, EVERY_MS);
   return { signal: AbortSignal.any([signal, tooLarge.signal]), stop: () => clearInterval(timer) };
 }
 
@@ -36,9 +31,12 @@ function readable(bytes: number): string {
   return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${['bytes', 'KB', 'MB', 'GB'][power]}`;
 }
 
-async function packBytes(repository: string): Promise<number> {
+/** There are few packs: looking at them takes microseconds. */
+function packBytes(repository: string): number {
   const folder = join(repository, 'objects', 'pack');
-  const names = await readdir(folder).catch(() => []);
-  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name)).catch(() => undefined))?.size ?? 0));
-  return sizes.reduce((sum, size) => sum + size, 0);
+  try {
+    return readdirSync(folder).reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+  } catch {
+    return 0; // not there yet
+  }
 }
