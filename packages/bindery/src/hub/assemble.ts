@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { PlanView, type PlanQuery } from '@bindery/wire/api.ts';
-import { systemClock } from '../base/clock.ts';
+import { systemClock, type Clock } from '../base/clock.ts';
 import type { Config } from '../base/config.ts';
 import { Flight } from '../base/flight.ts';
 import { makeLog } from '../base/log.ts';
@@ -8,6 +8,7 @@ import { Memo } from '../base/memo.ts';
 import { Turns } from '../base/turns.ts';
 import { loweredTo, sameUser } from '../base/worker.ts';
 import { Builds } from '../build/builds.ts';
+import { removeUnused } from '../checkout/unused.ts';
 import type { Progress, Shared } from '../contracts/context.ts';
 import type { BuildPlan } from '../contracts/plan.ts';
 import type { Source, Tree } from '../contracts/source.ts';
@@ -24,6 +25,8 @@ import { makeProviders } from './providers.ts';
 const FIRST_UID = 0x0b1d_0000;
 const RESOLVED_MS = 1000;
 const PLANS = 1000;
+/** Age after which fetched repositories are removed by a clean-up, in milliseconds: 30 days. */
+const UNUSED_MS = 30 * 86_400_000;
 
 /** What a hub is made of on this machine, and the story it tells with it. */
 export interface Assembly {
@@ -53,7 +56,7 @@ export async function assemble(config: Config, say: (message: string) => void = 
     trees: new Flight<Tree, Progress>(clock),
   };
   const builds = new Builds(clock, config.build.concurrent);
-  return { shared, pipeline: makePipeline(engine, builds) };
+  return { shared, pipeline: makePipeline(engine, builds, config, clock) };
 }
 
 /** A hub for everybody opens no folders of its own machine. */
@@ -62,14 +65,19 @@ function withoutFolders(config: Config): Config {
   return { ...config, git: { ...config.git, protocols: config.git.protocols.filter((protocol) => protocol !== 'file') } };
 }
 
-function makePipeline(engine: LocalEngine, builds: Builds): Pipeline {
+function makePipeline(engine: LocalEngine, builds: Builds, config: Config, clock: Clock): Pipeline {
   return {
     launch: (request, ctx) => launch(request, { ...ctx, builds }),
     plan: async (query, ctx) => {
       const link = readLink(query.link, optionsOf(query));
       return PlanView.parse({ link, ...(await planOf({ link, options: optionsOf(query) }, ctx)) });
     },
-    collect: (all) => engine.collect(all),
+    collect: async (all) => {
+      const collected = await engine.collect(all);
+      const now = clock.now();
+      const sources = await removeUnused(config.folders.cache, all ? now : now - UNUSED_MS, now);
+      return { ...collected, freedBytes: collected.freedBytes + sources.freedBytes };
+    },
   };
 }
 
