@@ -31,7 +31,7 @@ export async function snapshotFolder(order: SnapshotOrder, tools: CacheTools): P
     const git = async (...args: string[]): Promise<string> => done(await tools.git(args, ownCall(bare, order)), order.folder).stdout.trim();
     if (order.head && (await git('rev-parse', `${order.head}^{tree}`)) === tree) return order.head;
     const name = order.head ? `refs/bindery/changed-${order.head}` : 'refs/bindery/plain';
-    const last = await tools.git(['rev-parse', '--quiet', '--verify', name, `${name}^{tree}`], ownCall(bare, order));
+    const last = await tools.git(['log', '-1', '--format=%H%n%T', name, '--'], ownCall(bare, order));
     const [commit = '', of = ''] = last.stdout.trim().split('\n');
     if (of === tree) return commit;
     const parent = order.head ? ['-p', order.head] : [];
@@ -58,7 +58,7 @@ async function writeTree(bare: string, order: SnapshotOrder, tools: CacheTools):
     env: { GIT_DIR: bare, GIT_WORK_TREE: order.folder, GIT_INDEX_FILE: index },
   };
   try {
-    if (order.head) done(await tools.git(['read-tree', '-m', order.head], call), order.folder);
+    if (order.head) done(await tools.git(['read-tree', '-i', '-m', order.head], call), order.folder);
     const ignore = hasExclude ? ['-c', `core.excludesFile=${exclude}`] : [];
     done(await tools.git([...ignore, '-c', STREAMED, 'add', '--all', '--', '.'], call), order.folder);
     return done(await tools.git(['write-tree'], call), order.folder).stdout.trim();

@@ -221,6 +221,7 @@ test('a folder with changes is taken as it is, and nothing is written to it', as
   const before = snapshotOf(repo.path);
   const source = await resolve();
   assert.match(source.note ?? '', /not committed/);
+  await new Promise((later) => setTimeout(later, 1000 - (Date.now() % 1000))); // a commit made in another second would have another id
   assert.equal((await resolve()).ref, source.ref);
   assert.deepEqual(snapshotOf(repo.path), before);
   const bare = join(folder.path, 'repos', readdirSync(join(folder.path, 'repos'))[0] ?? '');
@@ -233,6 +234,20 @@ test('a folder with changes is taken as it is, and nothing is written to it', as
   assert.equal((await resolve()).ref, repo.git('rev-parse', 'HEAD'));
   const explicit = await git.resolve(linkTo(repo.path, head), signal);
   assert.equal(explicit.ref, head);
+});
+
+test('a folder is taken again after its changes were committed and it was changed once more', async () => {
+  using folder = new TemporaryFolder();
+  const repo = new Repository(join(folder.path, 'r'));
+  repo.commit({ a: '1' });
+  const git = provider(folder.path);
+  const refs = new Set<string>();
+  for (const text of ['changed', 'changed again']) {
+    repo.write({ a: text });
+    refs.add((await git.resolve(linkTo(repo.path), signal)).ref);
+    repo.commit({ a: `${text}, then committed` });
+  }
+  assert.equal(refs.size, 2);
 });
 
 test('a folder that is no repository is taken as it is; it has no refs', async () => {
