@@ -11,6 +11,8 @@ export type Failure =
   | { readonly kind: 'build'; readonly name: string | undefined; readonly text: string }
   | { readonly kind: 'unsatisfiable'; readonly text: string };
 
+const REMOVE = 'Correct the requirement, or remove it.';
+
 /** Reads uv's explanation. Throws what another interpreter cannot mend: unreachable index, unknown package, bad line. */
 export function failureOf(output: string, index: IndexSettings, asOf: string | undefined): Failure {
   const text = explanation(output);
@@ -21,6 +23,7 @@ export function failureOf(output: string, index: IndexSettings, asOf: string | u
       retryable: false,
       logTail: output,
     });
+  throwIfElsewhere(output);
   if (isUnreachable(output))
     throw new BinderyError('index_unreachable', `A package index could not be reached: ${firstCause(output)}.`, { logTail: output });
   if (asOf && /missing an upload date/.test(output))
@@ -41,6 +44,30 @@ export function failureOf(output: string, index: IndexSettings, asOf: string | u
   const built = /Failed to (?:build|download and build|resolve|prepare)[^`\n]*`([\w.-]+)(?:==[^`]*| @ [^`]*)?`/.exec(output)?.[1];
   if (built || /build backend|metadata_generation|Failed to build/i.test(output)) return { kind: 'build', name: built, text };
   return { kind: 'unsatisfiable', text };
+}
+
+/** Addresses and files that the repository itself names. */
+function throwIfElsewhere(output: string): void {
+  if (/Git operation failed/.test(output)) {
+    const address = /(?:from|fetch[^'\n]*) '(\w+:\/\/[^']+)'/.exec(output)?.[1] ?? /`[^`]*@ ([^`]+)`/.exec(output)?.[1] ?? 'a repository';
+    const reason = /(?:fatal|error|remote): (.+)$/m.exec(output.split('stderr').at(-1) ?? '')?.[1] ?? firstCause(output);
+    throw new BinderyError('fetch_failed', `A requirement leads to ${address}, which could not be fetched: ${reason}.`, {
+      hint: 'Check the address in the requirements, and that the repository is public; then try again.',
+      logTail: output,
+    });
+  }
+  const [, status, address] = /HTTP status client error \((4(?:04|10)[^)]*)\) for url \(([^)]+)\)/.exec(output) ?? [];
+  if (address)
+    throw new BinderyError('unsatisfiable', `A requirement leads to ${address}, where nothing is (${status}).`, {
+      hint: REMOVE,
+      logTail: output,
+    });
+  const missing = /Distribution not found at: file:\/\/(\S+)/.exec(output)?.[1];
+  if (missing)
+    throw new BinderyError('file_invalid', `A requirement names a file that the repository does not have: ${missing.split('/').at(-1)}.`, {
+      hint: REMOVE,
+      logTail: output,
+    });
 }
 
 function isUnreachable(output: string): boolean {

@@ -322,6 +322,22 @@ for (const line of [
     assert.equal(orders.length + fake.requests.length, 0);
   });
 
+for (const [line, code, message] of [
+  [
+    'one @ git+http://127.0.0.1:9/one',
+    'fetch_failed',
+    /leads to http:\/\/127\.0\.0\.1:9\/one, which could not be fetched: .*(?:Failed to connect|refused)/,
+  ],
+  ['./nothing', 'file_invalid', /names a file that the repository does not have: nothing\./],
+  ['one @ http://HERE/files/one-1.0-py3-none-any.whl', 'unsatisfiable', /leads to http:\/\/127.*where nothing is \(404 Not Found\)/],
+] as const)
+  test(`an address of the repository's own that leads nowhere is named: ${line}`, async () => {
+    await using fake = await index([]);
+    const { lock, orders } = await bench(fake);
+    await assert.rejects(lock(python(line.replace('HERE', `127.0.0.1:${fake.port}`))), { code, message });
+    assert.ok(orders.length > 0);
+  });
+
 test('scratch folders go, also after a failure', async () => {
   await using fake = await index([]);
   const { lock, deps } = await bench(fake);
