@@ -5,6 +5,7 @@ import type { SessionStore } from './sessions/session-store.ts';
 import { FormPage } from './form/form-page.tsx';
 import { LaunchPage } from './launch/launch-page.tsx';
 import { EndingBanner } from './sessions/ending-banner.tsx';
+import { OpenPage } from './sessions/open-page.tsx';
 import { SessionsPage } from './sessions/sessions-page.tsx';
 import { Mark } from './shell/mark.tsx';
 import { MissingPage } from './shell/missing-page.tsx';
@@ -51,6 +52,8 @@ export function App({ services }: { services: Services }) {
 function Route({ path, search, visit, services }: { path: string; search: string; visit: number; services: Services }) {
   if (path === '/') return <FormPage services={services} />;
   if (path === '/sessions') return <SessionsPage services={services} />;
+  const opened = /^\/open\/([a-z2-7]{16})$/.exec(path)?.[1];
+  if (opened) return <OpenPage id={opened} hub={services.hub} router={services.router} />;
   if (/^\/v2\/[^/]+\/./.test(path)) return <LaunchPage key={visit} path={path} search={search} services={services} />;
   return <MissingPage router={services.router} path={path} />;
 }

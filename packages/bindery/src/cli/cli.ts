@@ -3,6 +3,7 @@ import { version } from '../base/version.ts';
 import { buildCommand } from './build.ts';
 import type { Cli } from './common.ts';
 import { configCommand } from './config.ts';
+import { doctorCommand } from './doctor.ts';
 import { EXIT, EXIT_HELP, report } from './exit.ts';
 import { gcCommand } from './gc.ts';
 import { launchCommand } from './launch.ts';
@@ -54,6 +55,7 @@ export function program(cli: Cli): Command {
     openCommand,
     stopCommand,
     logsCommand,
+    doctorCommand,
     gcCommand,
     configCommand,
   ].map((make) => make(cli));

@@ -59,3 +59,8 @@ export interface Cli {
   /** Runs a command's work, keeps its exit code, and tells whatever it throws. */
   readonly run: (options: { readonly json?: boolean }, work: () => Promise<number>) => Promise<void>;
 }
+
+/** What a person types to run `bindery` where they are: in a checkout it is a script of npm. */
+export function ownName(env: Terminal['env']): string {
+  return env['npm_lifecycle_event'] === undefined ? 'bindery' : 'npm run bindery --';
+}

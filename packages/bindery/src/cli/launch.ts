@@ -8,12 +8,13 @@ import { randomId } from '@bindery/wire/ids.ts';
 import { describeLink, wholeFolder } from '@bindery/wire/link.ts';
 import { systemClock } from '../base/clock.ts';
 import { browserCommand, openBrowser } from './browser.ts';
-import { command, configOf, configWords, type Cli, type CommonOptions } from './common.ts';
+import { command, configOf, configWords, ownName, type Cli, type CommonOptions } from './common.ts';
 import { asBinderyError, EXIT, exitCodeOf, failureText } from './exit.ts';
 import { exampleLink, FIRST } from './examples.ts';
 import { findHub, type FoundHub } from './hub-find.ts';
 import { endHub, isStarted, startHub, type StartedHub } from './hub-start.ts';
 import { interruptOf, type Interrupt } from './interrupt.ts';
+import { sessionLink } from './session-id.ts';
 import { progressView } from './progress-view.ts';
 import { stay } from './stay.ts';
 import { duration, type Terminal } from './terminal.ts';
@@ -179,16 +180,19 @@ export class LaunchRun {
     if (this.#flags.json) return;
     const { paint, paintOut } = this.#terminal;
     this.#terminal.err(`\n  ${paint('green', '✓')} ${paint('bold', `Ready in ${duration(event.ms)}`)}  ${describeLink(launch.link)}\n`);
-    if (event.sessionId === undefined) return;
-    const link = event.browserUrl ?? (await hub.client.openSession(event.sessionId));
+    const { sessionId } = event;
+    if (sessionId === undefined) return;
+    const self = ownName(this.#terminal.env);
+    const link = (): Promise<string> => sessionLink(hub.client, sessionId);
     const browser = this.#flags.open ? browserCommand(this.#terminal) : undefined;
-    if (browser) openBrowser(browser, link, this.#terminal.env);
+    if (browser) openBrowser(browser, await link(), this.#terminal.env);
     this.#terminal.err(`\n  ${browser ? 'Opening your browser. If nothing shows, open this link:' : 'Open this link:'}\n\n`);
-    this.#terminal.out(`    ${paintOut('bold', browser ? await hub.client.openSession(event.sessionId) : link)}\n`);
-    this.#terminal.err(`\n  ${paint('dim', `The link works once. A fresh one: bindery open ${event.sessionId}`)}\n`);
-    this.#terminal.err(
-      `  ${this.#flags.detach ? `The session stays. To end it: bindery stop ${event.sessionId}` : 'Press Ctrl-C to end the session; changed files are saved.'}\n`,
-    );
+    this.#terminal.out(`    ${paintOut('bold', await link())}\n`);
+    this.#terminal.err(`\n  ${paint('dim', `It lets one browser in, within the hour. A fresh one: ${self} open ${sessionId}`)}\n`);
+    const end = this.#flags.detach
+      ? `The session stays. To end it: ${self} stop ${sessionId}`
+      : 'Press Ctrl-C to end the session; changed files are saved.';
+    this.#terminal.err(`  ${end}\n`);
   }
 
   async #end(hub: StartedHub, interrupt: Interrupt): Promise<void> {
@@ -196,7 +200,7 @@ export class LaunchRun {
       this.#terminal.err('  Ended by force; what was not saved is lost.\n');
       hub.kill();
     });
-    if (!this.#flags.json) this.#terminal.err(`  Ending the hub${hub.pid ? ` and its sessions` : ''} …\n`);
+    if (!this.#flags.json) this.#terminal.err('\n  Ending the hub and its sessions …\n');
     const outcome = await endHub(hub, END_MS);
     if (outcome === 'killed') this.#terminal.err('  The hub did not end in time and was killed.\n');
     else if (!this.#flags.json) this.#terminal.err('  Ended.\n');

@@ -3,7 +3,7 @@ import { browserCommand, openBrowser } from './browser.ts';
 import { command, configOf, type Cli, type CommonOptions } from './common.ts';
 import { EXIT } from './exit.ts';
 import { needHub } from './hub-find.ts';
-import { sessionOf } from './session-id.ts';
+import { sessionLink, sessionOf } from './session-id.ts';
 
 interface OpenFlags extends CommonOptions {
   readonly open: boolean;
@@ -22,7 +22,7 @@ export function openCommand({ terminal, run }: Cli): Command {
       run(flags, async () => {
         const { client } = await needHub(configOf(flags, terminal).config);
         const link = async (): Promise<string> =>
-          id === undefined ? client.enter() : client.openSession((await sessionOf(client, id)).id);
+          id === undefined ? client.enter() : sessionLink(client, (await sessionOf(client, id)).id);
         const browser = flags.open && !flags.json ? browserCommand(terminal) : undefined;
         if (browser) openBrowser(browser, await link(), terminal.env);
         const url = await link();

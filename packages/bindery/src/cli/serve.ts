@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander';
 import type { z } from 'zod';
 import type { LoadedConfig } from '../base/config-load.ts';
 import { systemClock } from '../base/clock.ts';
-import { command, configOf, type Cli, type CommonOptions } from './common.ts';
+import { command, configOf, ownName, type Cli, type CommonOptions } from './common.ts';
 import { asBinderyError, EXIT } from './exit.ts';
 import { bundledExamples } from './examples.ts';
 import type { HubNews } from './hub-start.ts';
@@ -86,7 +86,9 @@ function greet(terminal: Terminal, url: string, enterUrl: string, { moved, isola
     );
   terminal.err('\n  Open this link:\n\n');
   terminal.out(`    ${paintOut('bold', enterUrl)}\n`);
-  terminal.err(`\n  ${paint('dim', 'The link works once. A fresh one: bindery open')}\n  Press Ctrl-C to end the hub with its sessions.\n`);
+  terminal.err(
+    `\n  ${paint('dim', `It lets one browser in, within the hour. A fresh one: ${ownName(terminal.env)} open`)}\n  Press Ctrl-C to end the hub with its sessions.\n`,
+  );
 }
 
 type News = (news: z.infer<typeof HubNews>) => void;

@@ -18,3 +18,8 @@ export async function sessionOf(client: HubClient, text: string): Promise<Sessio
     hint: running.length > 0 ? `Sessions that run: ${list(running)}` : 'No session runs: bindery launch starts one.',
   });
 }
+
+/** A link for a browser that need not know the hub yet: it is let in, then led on by an address that it can reach. */
+export function sessionLink(client: HubClient, id: string): Promise<string> {
+  return client.enter({ next: `/open/${id}` });
+}

@@ -1,5 +1,6 @@
 import type { EndReason, SessionView } from '@bindery/wire/api.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
+import { ownName } from './common.ts';
 import { EXIT } from './exit.ts';
 import type { FoundHub } from './hub-find.ts';
 import type { StartedHub } from './hub-start.ts';
@@ -44,7 +45,7 @@ export async function stay(options: StayOptions): Promise<number> {
       answered = Date.now();
       if (session.state !== 'ended') continue;
       code = session.endReason && BAD_ENDS.has(session.endReason) ? EXIT.failed : EXIT.ok;
-      if (!told) terminal.err(endText(session));
+      if (!told) terminal.err(endText(session, ownName(terminal.env)));
       told = true;
       const { sessions, launches } = await hub.client.info();
       if (!started || sessions.running + launches.running + launches.waiting === 0) return code;
@@ -60,10 +61,10 @@ export async function stay(options: StayOptions): Promise<number> {
   return code;
 }
 
-function endText(session: SessionView): string {
+function endText(session: SessionView, self: string): string {
   const saved = session.savedBytes ? ` Changed files were saved (${size(session.savedBytes)}); they are on the sessions page.` : '';
   const why = session.message ?? `The session has ended (${session.endReason ?? 'stopped'}).`;
-  return `\n  ${why}${saved}\n  Its log: bindery logs ${session.id}\n`;
+  return `\n  ${why}${saved}\n  Its log: ${self} logs ${session.id}\n`;
 }
 
 /** True when `other` was first, false after the time or when the signal aborts. */

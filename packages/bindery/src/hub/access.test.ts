@@ -154,6 +154,7 @@ test('the one-time link lets one browser in; its cookie needs our own page for w
   assert.equal(again.status, 410);
   assert.match(again.text, /used already/);
   const cookie = await letIn(hub);
+  assert.equal((await raw(hub.url, enter.pathname + enter.search, { cookie })).status, 303, 'whoever is in is led on');
   assert.ok(!cookie.includes(hub.hub.key));
   assert.equal((await send(hub, 'GET', '/api/v1/sessions', { cookie })).status, 200);
   assert.equal((await send(hub, 'POST', '/api/v1/launches', { cookie })).status, 401, 'without an Origin');

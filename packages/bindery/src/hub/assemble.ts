@@ -6,7 +6,7 @@ import { Flight } from '../base/flight.ts';
 import { makeLog } from '../base/log.ts';
 import { Memo } from '../base/memo.ts';
 import { Turns } from '../base/turns.ts';
-import { loweredTo, sameUser } from '../base/worker.ts';
+import { loweredTo, sameUser, type Worker } from '../base/worker.ts';
 import { Builds } from '../build/builds.ts';
 import { removeUnused } from '../checkout/unused.ts';
 import type { Progress, Shared } from '../contracts/context.ts';
@@ -34,11 +34,16 @@ export interface Assembly {
   readonly pipeline: Pipeline;
 }
 
+/** As whom this hub runs git and uv: a root hub lowers them. */
+export function helperUser(): Worker {
+  return process.getuid?.() === 0 && process.platform === 'linux' ? loweredTo(FIRST_UID) : sameUser;
+}
+
 /** Puts a real hub's parts together from its configuration. `say` hears what is being installed. */
 export async function assemble(config: Config, say: (message: string) => void = () => {}): Promise<Assembly> {
   const log = makeLog(config.hub.log);
   const clock = systemClock;
-  const worker = process.getuid?.() === 0 && process.platform === 'linux' ? loweredTo(FIRST_UID) : sameUser;
+  const worker = helperUser();
   const engine = await createLocalEngine({ config, log, clock, worker, variables: process.env, say });
   const turns = new Turns();
   const shared = {

@@ -38,10 +38,12 @@ export class Pages {
       });
       app.get('/', (req, reply) => this.send(req, reply));
       app.get('/sessions', (req, reply) => this.send(req, reply));
+      app.get('/open/:id', (req, reply) => this.send(req, reply));
       app.get('/v2/:provider/*', (req, reply) => this.send(req, reply));
       app.get('/-/enter', { schema: { querystring: Entry } }, (req, reply) => {
-        const cookie = this.#parts.callers.enter(req.query.code);
-        return reply.header('set-cookie', cookie).redirect(ownPath(req.query.next), 303);
+        // Whoever is in already is led on: a printed link may be clicked twice.
+        if (req.caller.by === 'nobody') void reply.header('set-cookie', this.#parts.callers.enter(req.query.code));
+        return reply.redirect(ownPath(req.query.next), 303);
       });
       done();
     };
