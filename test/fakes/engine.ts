@@ -76,6 +76,10 @@ export class NullEngine implements Engine {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end();
+  }
+
   /** A session ends by itself. */
   endSession(id: string, endReason: EndReason, more: Partial<Session> = {}): void {
     const session = this.sessions.get(id);

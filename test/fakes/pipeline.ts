@@ -29,7 +29,7 @@ const TREE: Tree = {
 };
 
 /**
- * A pipeline without a network: `gh` links whose repository's name says what happens to them. `missing` has no such ref,
+ * A pipeline without a network: `gh` links whose repository's name says what happens to them. `missing` has no such ref, `renamed` no `master`,
  * `broken` does not build, `dies` does not start, `bug` throws what nobody foresaw; all others are found built when the
  * engine has their environment, else built with a few lines of log.
  */
@@ -76,9 +76,10 @@ export function nullPipeline(hooks: { readonly during?: (request: LaunchRequest,
 const quiet = { info: () => {}, line: () => {} };
 
 function resolveNull({ link }: LaunchRequest, ctx: Context): Source {
-  const { user, repo } = splitGhSpec(link.spec);
+  const { user, repo, ref } = splitGhSpec(link.spec);
   ctx.emit({ phase: 'resolving', kind: 'begin', message: `Looking up ${user}/${repo}` });
-  if (repo === 'missing') throw new BinderyError('ref_not_found', `${user}/${repo} has no such branch, tag or commit.`);
+  if (repo === 'missing' || (repo === 'renamed' && ref === 'master'))
+    throw new BinderyError('ref_not_found', `${user}/${repo} has no such branch, tag or commit.`);
   const url = `https://github.com/${user}/${repo}`;
   const refUrl = `${url}/tree/${REF}`;
   ctx.emit({

@@ -223,7 +223,7 @@ test('an allowed site may launch, with CORS, and open no folder of this machine'
 });
 
 test('where no sandbox works, pages launch nothing, and the command line only what is trusted or its own', async () => {
-  const engine = await NullEngine.start({ isolated: false });
+  await using engine = await NullEngine.start({ isolated: false });
   await using hub = await nullHub({ engine });
   const launch = (link: string, headers: Record<string, string>, options = {}): Promise<Answer> =>
     raw(hub.url, '/api/v1/launches', { ...JSON_TYPE, ...headers }, 'POST', JSON.stringify({ link, options }));
@@ -232,14 +232,12 @@ test('where no sandbox works, pages launch nothing, and the command line only wh
   const page = { cookie: await letIn(hub), origin: hub.url, host: new URL(hub.url).host };
   assert.match((await launch('user/repo', page, { trust: true })).text, /sandbox_unavailable/);
   assert.match((await launch('/tmp', page)).text, /sandbox_unavailable/);
-  await engine.end();
 });
 
 test('a hub for everybody needs walls and names; there a stranger launches, but lists nothing, within the limit', async () => {
   const open = { open: true, publicUrl: 'https://hub.example', sessionHost: '*.hub.example', launchesPerHour: 2 };
-  const unsafe = await NullEngine.start({ isolated: false });
+  await using unsafe = await NullEngine.start({ isolated: false });
   await assert.rejects(nullHub({ engine: unsafe, config: { hub: open } }), { code: 'sandbox_unavailable' });
-  await unsafe.end();
   await assert.rejects(nullHub({ config: { hub: { open: true } } }), { code: 'config_invalid' });
   await assert.rejects(nullHub({ config: { hub: { host: '0.0.0.0' } } }), { code: 'config_invalid' });
   await using hub = await nullHub({ config: { hub: open } });

@@ -106,6 +106,13 @@ test('what is wrong is said in the stream with status 200, and launches nothing'
   assert.equal(hub.engine.sessions.size, 0);
 });
 
+test('an old link to a branch that was renamed still launches', async () => {
+  await using hub = await nullHub();
+  const all = events(await (await listen(hub, '/build/gh/user/renamed/master')).ended);
+  assert.match(String(all[0]?.['message']), /Trying again with HEAD instead of master\. Please update your links\.\n$/);
+  assert.equal(all.at(-1)?.['phase'], 'ready');
+});
+
 test('build_only builds, and starts no session', async () => {
   await using hub = await nullHub();
   const built = events(await (await listen(hub, '/build/gh/user/repo/HEAD?build_only=true')).ended);

@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { BinderyError } from '@bindery/wire/errors.ts';
+import { readCookies } from '../proxy/cookies.ts';
 import { derived, keyHash, newKey, sameSecret } from './secrets.ts';
 
-/** Name of the browser's cookie; the proxy keeps cookies that begin with `bindery` from sessions. */
+/** Name of the browser's cookie, after `__Host-` where https is spoken; the proxy keeps cookies of such names from sessions. */
 const COOKIE = 'bindery-hub';
 /** How long a one-time link waits to be opened, in milliseconds. */
 const ENTER_MS = 3_600_000;
@@ -38,11 +39,13 @@ export class Callers {
   readonly #options: CallersOptions;
   readonly #allowed: ReadonlySet<string>;
   readonly #cookie: string;
+  readonly #cookieName: string;
   readonly #enters = new Map<string, number>();
 
   constructor(options: CallersOptions) {
     this.#options = options;
     this.#allowed = new Set(options.allowOrigins);
+    this.#cookieName = options.publicUrl?.startsWith('https:') === true ? `__Host-${COOKIE}` : COOKIE;
     this.#cookie = derived(options.key, 'browser cookie').toString('base64url');
   }
 
@@ -90,14 +93,12 @@ export class Callers {
       throw new BinderyError('link_spent', 'This link has been used already, or is too old.', {
         hint: 'Ask for a new one: run bindery serve or bindery launch again.',
       });
-    const secure = this.#options.publicUrl?.startsWith('https:') === true;
-    return `${COOKIE}=${this.#cookie}; Path=/; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
+    const secure = this.#cookieName === COOKIE ? '' : '; Secure';
+    return `${this.#cookieName}=${this.#cookie}; Path=/; HttpOnly; SameSite=Strict${secure}`;
   }
 
   #holdsCookie(header: string | undefined): boolean {
-    if (!header?.includes(COOKIE)) return false;
-    const pairs = header.split(';', 64).map((pair) => pair.trim());
-    return pairs.some((pair) => pair.startsWith(`${COOKIE}=`) && sameSecret(pair.slice(COOKIE.length + 1), this.#cookie));
+    return header !== undefined && readCookies(header, this.#cookieName).some((value) => sameSecret(value, this.#cookie));
   }
 }
 

@@ -217,7 +217,7 @@ test('changed files that were saved at the end can be downloaded', async () => {
 
 test('a hub that is started again takes up its sessions: tokens, keys, pages and reasons still hold', async () => {
   const state = await mkdtemp(join(tmpdir(), 'null-hub-'));
-  const engine = await NullEngine.start();
+  await using engine = await NullEngine.start();
   const first = await nullHub({ state, engine });
   const [kept, lost, ended] = [await ready(first), await ready(first), await ready(first)];
   const unfinished = 'a'.repeat(16);
@@ -248,7 +248,6 @@ test('a hub that is started again takes up its sessions: tokens, keys, pages and
   assert.ok(cut?.phase === 'failed' && cut.code === 'interrupted' && cut.retryable);
   await second.hub.close('stop');
   assert.equal(engine.sessions.size, 0);
-  await engine.end();
   await rm(state, { recursive: true });
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LaunchEvent } from '@bindery/wire/events.ts';
+import { insteadOf } from './default-branch.ts';
 import { OldEvents, type OldEventsOptions } from './old-events.ts';
 
 const ID = 'e'.repeat(64);
@@ -123,6 +124,22 @@ test('unknown ref, other resolver error', () => {
   assert.deepEqual(bytes([begin, failed('upstream_unreachable', 'resolving')]), [
     '{"phase":"failed","message":"Error resolving ref for gh:u/r/x: It failed.\\n"}',
   ]);
+});
+
+test('a GitHub branch that was renamed: HEAD in its place, found or not', () => {
+  const waiting =
+    'Could not resolve ref for gh:u/r/x. Double check your URL and that your repo is public. GitHub has changed default branches from ' +
+    '\\"master\\" to \\"main\\". Tip: HEAD will always resolve to a repository\'s default branch.';
+  const instead: Entry<LaunchEvent>[] = [
+    { phase: 'resolving', kind: 'begin', message: 'Looking up u/r' },
+    { phase: 'resolving', kind: 'info', message: insteadOf('master') },
+  ];
+  const told = `{"phase":"waiting","message":"${waiting}\\nTrying again with HEAD instead of master. Please update your links.\\n"}`;
+  assert.deepEqual(bytes([...instead, ...BEFORE, FOUND, ...LAUNCH, READY]).slice(0, 2), [
+    told,
+    `{"phase":"built","imageName":"bindery/environment:${ID}","message":"Found built image, launching...\\n"}`,
+  ]);
+  assert.deepEqual(bytes([...instead, failed('ref_not_found', 'resolving')]), [told, `{"phase":"failed","message":"${waiting}\\n"}`]);
 });
 
 test('build failure: the log, then one failed event with the cause', () => {

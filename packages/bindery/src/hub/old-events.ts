@@ -1,3 +1,4 @@
+import { insteadOf } from './default-branch.ts';
 import type { FailedEvent, LaunchEvent, ProgressEvent, ReadyEvent } from '@bindery/wire/events.ts';
 
 /** One `data:` line of the old stream; members are written in the order in which BinderHub writes them. */
@@ -45,6 +46,8 @@ export class OldEvents {
   #held: ProgressEvent[] = [];
   #stage: 'held' | 'building' | 'launching' = 'held';
   #found = false;
+  /** The branch in place of which `HEAD` was tried. */
+  #instead: string | undefined;
 
   constructor(options: OldEventsOptions) {
     this.#options = options;
@@ -54,6 +57,8 @@ export class OldEvents {
   take(event: LaunchEvent): OldEvent[] {
     if (event.phase === 'ready') return this.#ready(event);
     if (event.phase === 'failed') return this.#failed(event);
+    const instead = event.phase === 'resolving' ? this.#retried(event) : undefined;
+    if (instead) return instead;
     if (event.phase === 'waiting') return [{ phase: 'waiting', message: line(event.message) }];
     if (event.phase === 'launching') return this.#launching(event);
     if (event.phase === 'building' && event.kind === 'done') return this.#built(event);
@@ -87,6 +92,21 @@ export class OldEvents {
       ? { phase: 'built', imageName, message: 'Found built image, launching...\n' }
       : { phase: 'built', message: 'Built image, launching...\n', imageName };
     return [...before, built, { phase: 'launching', message: 'Launching server...\n' }];
+  }
+
+  /** What BinderHub says when it falls back to the default branch, which old clients show as waiting. */
+  #retried({ message }: ProgressEvent): OldEvent[] | undefined {
+    const ref = ['master', 'main'].find((name) => message === insteadOf(name));
+    if (ref === undefined) return undefined;
+    this.#instead = ref;
+    this.#held = [];
+    return [{ phase: 'waiting', message: `${this.#unresolved()}\n${message}\n` }];
+  }
+
+  #unresolved(): string {
+    const master = this.#instead === 'master' ? ' GitHub has changed default branches from "master" to "main".' : '';
+    const tip = this.#instead === undefined ? '' : " Tip: HEAD will always resolve to a repository's default branch.";
+    return `Could not resolve ref for ${this.#options.key}. Double check your URL and that your repo is public.${master}${tip}`;
   }
 
   #launching(event: ProgressEvent): OldEvent[] {
@@ -124,18 +144,13 @@ export class OldEvents {
     if (status !== undefined) return [{ phase: 'failed', status_code: status, message: line(`${event.message} ${event.hint}`) }];
     if (event.code === 'no_capacity') return [{ phase: 'failed', message: 'Too many users on this BinderHub! Try again soon.\n' }];
     if (event.during === 'resolving') {
-      if (UNRESOLVED.has(event.code)) return [{ phase: 'failed', message: unresolved(key) }];
+      if (UNRESOLVED.has(event.code)) return [{ phase: 'failed', message: line(this.#unresolved()) }];
       return [{ phase: 'failed', message: line(`Error resolving ref for ${key}: ${event.message}`) }];
     }
     const before = this.#stage === 'launching' ? [] : this.release();
     const message = line(`Error during build: ${event.message} ${event.hint}`);
     return [...before, { message, ...(event.logTail === undefined ? {} : { exc_info: event.logTail }), phase: 'failed' }];
   }
-}
-
-/** The sentence that clients of the old contract know for a ref or repository that is not there. */
-export function unresolved(key: string): string {
-  return `Could not resolve ref for ${key}. Double check your URL and that your repo is public.\n`;
 }
 
 /** An environment by the name that the old contract gives to images. */

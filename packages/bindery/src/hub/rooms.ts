@@ -6,6 +6,7 @@ import { createProxy, type Proxy } from '../proxy/proxy.ts';
 import { Culler } from '../session/cull.ts';
 import { Admission } from './admission.ts';
 import { Callers } from './callers.ts';
+import { withDefaultBranch } from './default-branch.ts';
 import { hostNames, isOpen } from './exposure.ts';
 import type { HubOptions } from './hub.ts';
 import { Launches } from './launches.ts';
@@ -101,7 +102,7 @@ export function makeRooms(shared: Shared, options: HubOptions, key: string, addr
     shared,
     admission,
     store,
-    run: options.pipeline.launch,
+    run: withDefaultBranch(options.pipeline.launch),
     onSession: (session, { id, link, header }) =>
       sessions.add(session, { launchId: id, keyHash: header.keyHash, open: pageToOpen(link, session.source) }),
     onEnd: (launch) => metrics.launchEnded(launch),
