@@ -74,6 +74,20 @@ describe('following a launch', () => {
     assert.equal((await rejection(collect(odd))).code, 'internal');
   });
 
+  it('has patience anew after each stream that brought something, however long that one lived, and tells of cuts', async () => {
+    let asked = 0;
+    const url = await serve((_request, response) => {
+      const seq = asked++;
+      response.write(': hello\n\n', () => setTimeout(() => response.end(seq === 3 ? failed(seq) : info(seq)), 20));
+    });
+    const states: string[] = [];
+    const seen: number[] = [];
+    const onState = (state: string): void => void states.push(state);
+    for await (const event of new HubClient({ url }).follow('abcdefghabcdefgh', { patienceMs: 5, onState })) seen.push(event.seq);
+    assert.deepEqual(seen, [0, 1, 2, 3]);
+    assert.deepEqual(states, ['open', 'cut', 'open', 'cut', 'open', 'cut', 'open']);
+  });
+
   it('ends when the signal aborts', async () => {
     const url = await serve((_request, response) => response.write(info(0)));
     const stop = new AbortController();

@@ -38,6 +38,8 @@ describe('the launch as the page shows it', () => {
     assert.equal(model.source, source);
     assert.equal(activeStage(model), 'building');
     assert.equal(launchState(model), 'Building the environment');
+    assert.equal(launchState(emptyLaunch()), 'Starting');
+    assert.equal(launchState(after({ phase: 'planning', kind: 'done', message: '' })), 'Settling the packages');
   });
 
   it('passes over entries that it has seen, and everything after the end', () => {

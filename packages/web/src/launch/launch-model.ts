@@ -111,7 +111,9 @@ function mapStages(model: LaunchModel, change: (view: StageView, name: Stage) =>
   return stages;
 }
 
-/** What the page as a whole is doing. */
+/** What the launch is doing: the stage that goes on, or between two of them the next one; undefined before the first entry. */
 export function activeStage(model: LaunchModel): Stage | undefined {
-  return STAGES.findLast((name) => model.stages[name].state === 'active');
+  const active = STAGES.findLast((name) => model.stages[name].state === 'active');
+  const last = STAGES.findLastIndex((name) => model.stages[name].state === 'done');
+  return active ?? (last < 0 ? undefined : STAGES[last + 1]);
 }

@@ -17,6 +17,8 @@ export interface Memory {
 
 /** Milliseconds for which entries are gathered before they are shown: a build may print thousands of lines a second. */
 const GATHER = 40;
+/** Most entries that are gathered: a hidden tab's timers hardly run. */
+const GATHER_MOST = 2_000;
 /** Times that the request which creates a launch is repeated when the hub does not answer. */
 const ATTEMPTS = 4;
 
@@ -88,7 +90,7 @@ export class LaunchRun {
 
   #gather(event: LaunchEvent): void {
     this.#gathered.push(event);
-    if (isFinal(event)) this.#show();
+    if (isFinal(event) || this.#gathered.length >= GATHER_MOST) this.#show();
     else this.#timer ??= setTimeout(() => this.#show(), GATHER);
   }
 

@@ -30,7 +30,7 @@ export class LogBuffer {
   add(lines: readonly string[]): void {
     if (lines.length === 0) return;
     const cut = lines.map((line) => (line.length > MAX_LENGTH ? `${line.slice(0, MAX_LENGTH)} …` : line));
-    this.#lines.push(...cut);
+    for (const line of cut) this.#lines.push(line);
     if (this.#lines.length > MAX_LINES * 1.1) {
       this.#dropped += this.#lines.length - MAX_LINES;
       this.#lines = this.#lines.slice(-MAX_LINES);
