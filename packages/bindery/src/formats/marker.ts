@@ -88,11 +88,56 @@ export function bothOf(a: readonly Term[], b: readonly Term[]): Term[] {
   return eitherOf(a.flatMap((one) => b.map((other) => one.union(other))));
 }
 
-/** Without terms that hold only where a simpler one does; at most 64 of them. */
+/** Where one of them holds, in as few words as these rules give: `a or a and b` is `a`, `a or not a and b` is `a or b`. At most 64 terms. */
 export function eitherOf(terms: readonly Term[]): Term[] {
+  let kept = absorbed(terms);
+  for (;;) {
+    const shorter = shortened(kept);
+    if (shorter === undefined) return kept;
+    kept = absorbed(shorter);
+  }
+}
+
+function absorbed(terms: readonly Term[]): Term[] {
   const kept: Term[] = [];
   for (const term of terms.toSorted((a, b) => a.size - b.size)) if (!kept.some((simpler) => simpler.isSubsetOf(term))) kept.push(term);
   return kept.slice(0, MOST_TERMS);
+}
+
+/** The terms with one condition less, where another term holds in the opposite case; undefined when there is none such. */
+function shortened(terms: readonly Term[]): Term[] | undefined {
+  for (const [index, term] of terms.entries())
+    for (const condition of term) {
+      const opposite = negated(condition);
+      const rest = without(term, condition);
+      const other =
+        opposite === undefined ? undefined : terms.find((each) => each.has(opposite) && without(each, opposite).isSubsetOf(rest));
+      if (other) return terms.with(index, rest);
+    }
+  return undefined;
+}
+
+function without(term: Term, condition: string): Term {
+  const rest = new Set(term);
+  rest.delete(condition);
+  return rest;
+}
+
+const OPPOSITES: Readonly<Record<string, string>> = {
+  '<': '>=',
+  '>=': '<',
+  '>': '<=',
+  '<=': '>',
+  '==': '!=',
+  '!=': '==',
+  in: 'not in',
+  'not in': 'in',
+};
+
+function negated(condition: string): string | undefined {
+  const match = /^(\S+) (<=?|>=?|[=!]=|(?:not )?in) (.*)$/.exec(condition);
+  const opposite = OPPOSITES[match?.[2] ?? ''];
+  return match && opposite ? `${match[1]} ${opposite} ${match[3]}` : undefined;
 }
 
 /** Terms as marker text; undefined when they always hold. */

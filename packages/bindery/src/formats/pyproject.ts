@@ -11,7 +11,7 @@ export interface Pyproject {
   readonly hasProject: boolean;
   /** PEP 440 specifier, `''` where there is none. */
   readonly requiresPython: string;
-  /** `[project] dependencies`, in our spelling. */
+  /** `[project] dependencies`, in our spelling; of a package only those that a build backend does not fill in first. */
   readonly dependencies: readonly string[];
   /** Groups that `uv sync` installs unasked. */
   readonly defaultGroups: readonly string[] | 'all';
@@ -33,11 +33,12 @@ export function readPyproject(file: string, text: string): Pyproject {
       'requires-python is not a version specifier',
       'For instance: requires-python = ">=3.10"',
     );
+  const isPackage = project !== undefined && tableIn(root, 'build-system') !== undefined;
   return {
     hasProject: project !== undefined,
-    isPackage: project !== undefined && tableIn(root, 'build-system') !== undefined,
+    isPackage,
     requiresPython: normalSpecifier(requiresPython),
-    dependencies: textsIn(project, 'dependencies').map((line) => dependency(file, text, line)),
+    dependencies: textsIn(project, 'dependencies').flatMap((line) => dependency(file, text, line, isPackage)),
     defaultGroups:
       uv?.['default-groups'] === 'all' ? 'all' : uv?.['default-groups'] === undefined ? ['dev'] : textsIn(uv, 'default-groups'),
     tools: Object.keys(tools ?? {}),
@@ -54,11 +55,12 @@ export function normalSpecifier(text: string): string {
     .join(',');
 }
 
-function dependency(file: string, text: string, line: string): string {
+function dependency(file: string, text: string, line: string, isPackage: boolean): string[] {
   try {
-    return formatRequirement(parseRequirement(line));
+    return [formatRequirement(parseRequirement(line))];
   } catch (error) {
     if (!(error instanceof SyntaxProblem)) throw error;
+    if (isPackage) return [];
     const place = placeOfText(file, text, line);
     throw invalidFile({ ...place, column: place.column + error.at }, text, error.message, error.hint);
   }

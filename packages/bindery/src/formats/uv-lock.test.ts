@@ -32,6 +32,23 @@ test('markers along every way to a package are joined', () => {
   ]);
 });
 
+test('what holds in every case needs no marker', () => {
+  const { requirements } = readUvLock(
+    'uv.lock',
+    lockOf(
+      `${ROOT}dependencies = [{ name = "a", version = "1", marker = "python_version < '3.11'" }, { name = "a", version = "2", marker = "python_version >= '3.11' and python_version < '3.13'" }, { name = "a", version = "3", marker = "python_version >= '3.13'" }]`,
+      ...['1', '2', '3'].map(
+        (version) =>
+          `name = "a"\nversion = "${version}"\n${PYPI}\ndependencies = [{ name = "b" }, { name = "w", marker = "os_name == 'nt'" }]`,
+      ),
+      `name = "b"\nversion = "1"\n${PYPI}`,
+      `name = "w"\nversion = "1"\n${PYPI}`,
+    ),
+    [],
+  );
+  assert.deepEqual(requirements.slice(3), ['b==1', 'w==1 ; os_name == "nt"']);
+});
+
 test('forks keep their versions apart; extras and groups bring their packages; extras that exclude each other count as not chosen', () => {
   const lock = readUvLock(
     'uv.lock',

@@ -93,6 +93,7 @@ test('the version of Python', async () => {
   assert.deepEqual(await python({ 'pyproject.toml': PACKAGE, 'runtime.txt': 'python-3.12' }), ['==3.12.*,>=3.10', 'newest']);
   assert.deepEqual(await python({ 'pyproject.toml': PACKAGE, '.python-version': '3.12.1\n' }), ['>=3.10', '3.12']);
   assert.deepEqual(await python({ 'pyproject.toml': PACKAGE, '.python-version': '3.9\n' }), ['>=3.10', 'newest']);
+  assert.deepEqual(await python({ '.python-version': '3.6.9\n3.7\n' }), ['', '3.6']);
   await assert.rejects(planOf({ 'pyproject.toml': PACKAGE, 'runtime.txt': 'python-3.8' }), { code: 'plan_conflict' });
   await assert.rejects(planOf({ 'runtime.txt': 'python-2.7' }), { code: 'python_not_found' });
   await assert.rejects(planOf({ 'runtime.txt': '3.10' }), { code: 'file_invalid' });

@@ -5,7 +5,7 @@ import type { PythonBase, Step } from '../contracts/plan.ts';
 import { condaFile, pipFile, resolvePath } from '../formats/config-files.ts';
 import { readPyproject } from '../formats/pyproject.ts';
 import type { Pyproject } from '../formats/pyproject.ts';
-import { admitted } from '../formats/python-version.ts';
+import { admits, admitted } from '../formats/python-version.ts';
 import { parseRequirement } from '../formats/requirement.ts';
 import { readRequirements } from '../formats/requirements.ts';
 import { readRuntime } from '../formats/runtime.ts';
@@ -191,7 +191,7 @@ class PythonFiles {
       : version === undefined
         ? 'it names no version of Python'
         : `${version} does not fit the other files`;
-    if (!this.#own || version === undefined || !admitted(requires).includes(version)) {
+    if (!this.#own || version === undefined || !admits(requires, version)) {
       this.#note(found.file, 'ignored', why);
       return undefined;
     }
