@@ -73,6 +73,11 @@ export function bareFolder(url: string, idLength: number, tools: Pick<CacheTools
   return join(tools.folder, `${key}.git`);
 }
 
+/** Where facts about a cached repository are kept: beside it, where git cannot write. They go with it. */
+export function factsFile(bare: string): string {
+  return `${bare}.json`;
+}
+
 /** Makes the bare repository if there is none, and marks it as used. */
 export async function openBare(bare: string, idLength: number, tools: CacheTools, signal: AbortSignal): Promise<void> {
   if (await stat(join(bare, 'HEAD')).catch(() => undefined)) {
@@ -81,6 +86,7 @@ export async function openBare(bare: string, idLength: number, tools: CacheTools
     return;
   }
   await rm(bare, { recursive: true, force: true });
+  await rm(factsFile(bare), { force: true });
   const partial = `${bare}.partial-${process.pid}`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true, mode: 0o755 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseLink, withRef, type Link } from '@bindery/wire/link.ts';
@@ -231,6 +231,10 @@ test('a folder with changes is taken as it is, and nothing is written to it', as
   assert.deepEqual(files.trim().split('\n'), ['.gitignore', 'a', 'new', 'out/kept', 'sub/b']);
 
   repo.commit({});
+  assert.equal((await resolve()).ref, repo.git('rev-parse', 'HEAD'));
+  writeFileSync(`${bare}.json`, '{"head');
+  assert.equal((await resolve()).ref, repo.git('rev-parse', 'HEAD'));
+  rmSync(bare, { recursive: true });
   assert.equal((await resolve()).ref, repo.git('rev-parse', 'HEAD'));
   const explicit = await git.resolve(linkTo(repo.path, head), signal);
   assert.equal(explicit.ref, head);
