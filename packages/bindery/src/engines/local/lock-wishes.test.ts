@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assert as check, constantFrom, property, string } from 'fast-check';
-import { isDirect, nameOf } from './lock-wishes.ts';
+import { planOf } from '../../../../../test/fakes/plan-of.ts';
+import { isDirect, nameOf, wishesOf } from './lock-wishes.ts';
 
 const PLAIN = [
   'six',
@@ -56,4 +57,21 @@ test('names are normalised; bare addresses have none', () => {
   assert.equal(nameOf('one@ https://x'), 'one');
   assert.equal(nameOf('git+https://x'), undefined);
   assert.equal(nameOf('./one'), undefined);
+});
+
+test('further indexes of a lock file of the repository count as those of a requirements file do', async () => {
+  const source = (url: string): string => `source = { registry = "${url}" }`;
+  const lock = `version = 1
+[[package]]
+name = "me"
+source = { virtual = "." }
+dependencies = [{ name = "torch" }]
+[[package]]
+name = "torch"
+version = "2.0+cpu"
+${source('https://torch.example/cpu')}
+`;
+  const wishes = wishesOf(await planOf({ 'uv.lock': lock }));
+  assert.deepEqual(wishes.options.extra, ['https://torch.example/cpu']);
+  assert.deepEqual(wishes.locked, ['torch==2.0+cpu']);
 });

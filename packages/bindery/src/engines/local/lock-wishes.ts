@@ -36,15 +36,14 @@ export function wishesOf(plan: BuildPlan): Wishes {
   const python = of('python');
   const fromConda = of('conda').filter((step) => step.from === 'pypi');
   const requirements = [...python.flatMap((step) => step.requirements), ...fromConda.flatMap((step) => step.specs)].map(checked);
-  const locked = of('locked-python')
-    .flatMap((step) => step.requirements)
-    .map(checked);
+  const lockFiles = of('locked-python');
+  const locked = lockFiles.flatMap((step) => step.requirements).map(checked);
   return {
     requirements,
     constraints: python.flatMap((step) => step.constraints).map(checked),
     locked,
     locals: of('local'),
-    options: optionsOf(python.flatMap((step) => step.options)),
+    options: optionsOf([...python, ...lockFiles].flatMap((step) => step.options ?? [])),
     exact: requirements.length + locked.length > 0 && of('local').length === 0 && requirements.every(isExact),
   };
 }
