@@ -42,9 +42,16 @@ export async function rows(): Promise<Row[]> {
     }
     const [rate, cost] = [spread(rates), spread(costs)];
     return [
-      { name: 'hub: launches with a null launcher', value: rate.median, unit: '1/s', ours: rate, target: '≥ 200', met: rate.median >= 200 },
-      { name: 'hub: CPU of a cached launch', value: cost.median, unit: 'ms', ours: cost, target: '≤ 5', met: cost.median <= 5 },
-      { name: `hub: memory with ${SESSIONS} sessions`, value: rss, unit: 'MB', ours: spread([rss]), target: '≤ 150', met: rss <= 150 },
+      {
+        name: 'hub: launches with a null launcher (at least)',
+        value: rate.median,
+        unit: '1/s',
+        ours: rate,
+        target: 200,
+        met: rate.median >= 200,
+      },
+      { name: 'hub: CPU of a cached launch', value: cost.median, unit: 'ms', ours: cost, target: 5, met: cost.median <= 5 },
+      { name: `hub: memory with ${SESSIONS} sessions`, value: rss, unit: 'MB', ours: spread([rss]), target: 150, met: rss <= 150 },
     ];
   } finally {
     await end(child);

@@ -6,7 +6,8 @@ export interface Row {
   readonly ours: Spread;
   /** Absent where the target is absolute. */
   readonly peer?: Spread;
-  readonly target: string;
+  /** `value` is to be at most this, or at least where the name says so. */
+  readonly target: number;
   readonly met: boolean;
 }
 

@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import type { LaunchView } from '@bindery/wire/api.ts';
 import { LaunchEvent } from '@bindery/wire/events.ts';
 import { systemClock } from '../../packages/bindery/src/base/clock.ts';
 import { ConfigSchema, type Config } from '../../packages/bindery/src/base/config.ts';
 import { Flight } from '../../packages/bindery/src/base/flight.ts';
 import { LockFolder } from '../../packages/bindery/src/lock/lock-folder.ts';
+import { makeLog } from '../../packages/bindery/src/base/log.ts';
 import { Turns } from '../../packages/bindery/src/base/turns.ts';
 import { sameUser } from '../../packages/bindery/src/base/worker.ts';
 import type { Shared } from '../../packages/bindery/src/contracts/context.ts';
@@ -96,7 +96,7 @@ function nullShared(engine: NullEngine, state: string, { config = {} }: NullHubO
       hub: { port: 0, log: 'silent', ...config.hub },
       session: config.session ?? {},
     }),
-    log: pino({ level: 'silent' }),
+    log: makeLog('silent'),
     clock: systemClock,
     engine,
     providers: new Map([provider('gh'), provider('git')]),

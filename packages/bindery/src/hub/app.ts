@@ -27,6 +27,8 @@ export async function createApp(parts: HubParts, options: AppOptions): Promise<F
   const app = fastify({
     logger: false,
     bodyLimit: BODY,
+    // HEAD must not launch, nor spend a one-time link.
+    exposeHeadRoutes: false,
     trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     routerOptions: { maxParamLength: 4096 },
   }).withTypeProvider<ZodTypeProvider>();

@@ -44,7 +44,7 @@ export class BuildStream {
         await reply.code(204).send();
         return;
       }
-      launch ??= this.#launch(req, reply, asked);
+      launch ??= await this.#launch(req, reply, asked);
     } catch (error) {
       if (!(error instanceof BinderyError)) throw error;
       this.#refuse(reply, error);
@@ -70,12 +70,13 @@ export class BuildStream {
     }
   }
 
-  #launch(req: FastifyRequest, reply: FastifyReply, { link, buildOnly }: Asked): Launch {
+  async #launch(req: FastifyRequest, reply: FastifyReply, { link, buildOnly }: Asked): Promise<Launch> {
     const { rights, launches } = this.#parts;
     const rate = rights.launcher(req.caller, req.ip);
     if (rate) void reply.headers(rateHeaders(rate));
     const options = rights.options(req.caller, link, buildOnly ? { buildOnly } : {});
-    return launches.create({ link, options, env: launchEnvironment(link, this.#launchHost(req)) }).launch;
+    const { launch } = await launches.create({ link, options, env: launchEnvironment(link, this.#launchHost(req)) });
+    return launch;
   }
 
   async #stream(req: FastifyRequest, reply: FastifyReply, order: Asked & { launch: Launch; client: string }): Promise<void> {

@@ -391,6 +391,51 @@ test('old addresses lead to the page of today', async () => {
   assert.ok(health.ok && health.checks.every((check) => check.ok));
 });
 
+test('paths that are no text are refused, and cost no fault', async () => {
+  await using hub = await nullHub();
+  for (const path of ['/repo/u/r/%ff', '/v2/gh/u/r/%ff', '/v2/gh/u/r/%00', '/api/v1/launches/%ff', '/api/v1/sessions/%C0%80/log', '/%zz'])
+    assert.equal((await hub.fetch(path)).status, 400, path);
+});
+
+test('HEAD launches nothing and spends no one-time link', async () => {
+  await using hub = await nullHub();
+  const enter = hub.hub.enterUrl();
+  await fetch(enter, { method: 'HEAD' });
+  await hub.fetch('/build/gh/user/repo/HEAD', { method: 'HEAD', headers: { accept: 'text/event-stream' } });
+  assert.equal(hub.engine.sessions.size, 0);
+  assert.equal((await fetch(enter, { redirect: 'manual' })).status, 303);
+});
+
+test('a long log leaves the memory, not the reader; nor does the launch begin again for who asks twice', async () => {
+  const pipeline = nullPipeline({
+    during: async (_request, ctx) => {
+      for (let index = 0; index < 5000; index++) ctx.emit({ phase: 'building', kind: 'log', message: 'x'.repeat(100) });
+    },
+  });
+  await using hub = await nullHub({ pipeline });
+  const headers = { 'content-type': 'application/json', 'idempotency-key': 'once' };
+  const post = async (): Promise<{ id: string; key: string }> =>
+    (await (await hub.fetch('/api/v1/launches', { method: 'POST', body: '{"link":"user/repo"}', headers })).json()) as {
+      id: string;
+      key: string;
+    };
+  const { id, key } = await post();
+  const events = await hub.events(id);
+  assert.ok(events.length > 5000);
+  const first = await hub.hub.launches.get(id);
+  const until = Date.now() + 10_000;
+  while ((await hub.hub.launches.get(id)) === first) {
+    assert.ok(Date.now() < until, 'it stays in memory');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const again = await post();
+  assert.deepEqual([again.id, again.key], [id, key]);
+  assert.equal((await hub.events(id)).length, events.length);
+  const view = await fetch(`${hub.url}/api/v1/launches/${id}`, { headers: { 'x-launch-key': key } });
+  assert.match(await view.text(), /"token":/);
+  assert.equal(hub.engine.sessions.size, 1);
+});
+
 test('metrics have a fixed set of labels, whatever is launched', async () => {
   await using hub = await nullHub();
   for (let index = 0; index < 5; index++) await ready(hub, `user/repo-${index}`);

@@ -81,7 +81,7 @@ export async function createHub(shared: Shared, options: HubOptions): Promise<Hu
 }
 
 async function open(shared: Shared, options: HubOptions, lock: StateLock): Promise<Hub> {
-  const { config, clock } = shared;
+  const { config, clock, log } = shared;
   const doors: OpenDoor[] = [];
   const ended = Promise.withResolvers<void>();
   const key = await hubKey(join(config.folders.state, 'hub.key'));
@@ -100,7 +100,9 @@ async function open(shared: Shared, options: HubOptions, lock: StateLock): Promi
     collect: options.pipeline.collect,
     examples: options.examples ?? [],
     web: options.web ?? fileURLToPath(new URL('../../../web/dist', import.meta.url)),
-    shutdown: (choice) => void close(choice),
+    shutdown: (choice) => {
+      close(choice).catch((error: unknown) => log.error({ err: error }, 'the hub did not end well'));
+    },
   };
 
   await rooms.store.open();

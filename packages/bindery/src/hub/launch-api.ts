@@ -37,7 +37,7 @@ export function launchApi(parts: HubParts): FastifyPluginCallbackZod {
       const given = header(req, IDEMPOTENCY_HEADER)?.slice(0, 128);
       const once = given === undefined ? undefined : `${req.caller.by} ${req.ip} ${given}`;
       const env = launchEnvironment(link, `${callers.origin(req.headers)}/`);
-      const { launch, key } = launches.create({ link, options, env, once });
+      const { launch, key } = await launches.create({ link, options, env, once });
       shared.log.info({ launch: launch.id, provider: link.provider }, 'launch');
       return reply
         .code(201)

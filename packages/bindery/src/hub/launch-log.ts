@@ -7,7 +7,7 @@ type Final = Omit<ReadyEvent, 'seq' | 'at'> | Omit<FailedEvent, 'seq' | 'at'>;
 /** Raw lines of tools that a log keeps; what comes after is counted, not kept (a build may print a gigabyte). */
 const MAX_LINES = 20_000;
 /** Characters of a log's messages altogether, for the same reason. */
-const MAX_CHARACTERS = 8 * 1024 * 1024;
+const MAX_CHARACTERS = 4 * 1024 * 1024;
 
 /**
  * A launch's append-only log: entries numbered from 0 without gaps, at most one final entry and nothing after it.
@@ -30,6 +30,11 @@ export class LaunchLog {
 
   get events(): readonly LaunchEvent[] {
     return this.#events;
+  }
+
+  /** Characters of all messages together. */
+  get size(): number {
+    return this.#characters;
   }
 
   /** Where the launch is: the phase of its last entry. */
@@ -72,13 +77,13 @@ export class LaunchLog {
 
   #isFull(message: string): boolean {
     this.#lines++;
-    this.#characters += message.length;
-    return this.#lines > MAX_LINES || this.#characters > MAX_CHARACTERS;
+    return this.#lines > MAX_LINES || this.#characters + message.length > MAX_CHARACTERS;
   }
 
   #append(entry: Progress | Final): void {
     const message = withoutCredentials(entry.message);
     this.#phase = entry.phase;
+    this.#characters += message.length;
     this.#events.push({ seq: this.#events.length, at: instant(this.#clock), ...entry, message });
     for (const listener of this.#listeners) listener();
   }

@@ -39,9 +39,14 @@ export class LaunchStore {
     await this.prune();
   }
 
-  /** Writes a log to its file as it grows, until it ends. A disk that fails costs the record, never the launch. */
-  record(header: LaunchHeader, log: LaunchLog): void {
+  /**
+   * Writes a log to its file as it grows, until it ends; resolves then, with whether all of it is there. A disk that fails
+   * costs the record, never the launch.
+   */
+  record(header: LaunchHeader, log: LaunchLog): Promise<boolean> {
     const path = this.#path(header.id);
+    const ended = Promise.withResolvers<boolean>();
+    let whole = true;
     let written = 0;
     let pending = `${JSON.stringify(header)}\n`;
     let timer: NodeJS.Timeout | undefined;
@@ -55,7 +60,10 @@ export class LaunchStore {
       pending = '';
       writing = writing
         .then(() => appendFile(path, text, { mode: 0o600 }))
-        .catch((error: unknown) => this.#log.warn({ error, launch: header.id }, 'launch log not written'));
+        .catch((error: unknown) => {
+          whole = false;
+          this.#log.warn({ err: error, launch: header.id }, 'launch log not written');
+        });
       this.#recordings.add(writing);
       const current = writing;
       void writing.then(() => this.#recordings.delete(current));
@@ -64,9 +72,11 @@ export class LaunchStore {
       if (log.final) {
         stop();
         flush();
+        void writing.then(() => ended.resolve(whole));
         if (++this.#recorded % 100 === 0) void this.prune();
       } else timer ??= setTimeout(flush, GATHER_MS).unref();
     });
+    return ended.promise;
   }
 
   /** A stored launch, undefined when there is none. What cannot be read (cut by a crash) ends the list of entries. */
@@ -89,8 +99,16 @@ export class LaunchStore {
     return { header, events };
   }
 
-  /** Removes what is too old or too much. */
+  /** Removes what is too old or too much. A folder that cannot be read stays as it is. */
   async prune(): Promise<void> {
+    try {
+      await this.#prune();
+    } catch (error) {
+      this.#log.warn({ err: error }, 'launch logs not cleaned up');
+    }
+  }
+
+  async #prune(): Promise<void> {
     const names = (await readdir(this.#folder)).filter((name) => name.endsWith('.ndjson'));
     const ages = await Promise.all(
       names.map(async (name) => {

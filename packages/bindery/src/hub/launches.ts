@@ -41,8 +41,9 @@ export interface NewLaunch {
   readonly once?: string | undefined;
 }
 
-/** Launches that have ended and stay in memory. */
+/** Launches that have ended and stay in memory, as long as their logs are short (in characters). */
 const KEEP_ENDED = 200;
+const SHORT = 256 * 1024;
 
 /** All launches: made, run to their end whether anybody watches or not (I2), kept for a while, read back from disk. */
 export class Launches {
@@ -57,20 +58,25 @@ export class Launches {
   }
 
   /** Starts a launch and returns it with the key that opens its session. */
-  create(asked: NewLaunch): { launch: Launch; key: string } {
+  async create(asked: NewLaunch): Promise<{ launch: Launch; key: string }> {
     const again = asked.once === undefined ? undefined : this.#once.get(asked.once);
-    const known = again && this.#launches.get(again.id);
-    if (again && known) return { launch: known, key: again.key };
+    return again ? { launch: await this.get(again.id), key: again.key } : this.#begin(asked);
+  }
+
+  #begin(asked: NewLaunch): { launch: Launch; key: string } {
     const { clock } = this.#options.shared;
     const key = newKey();
     const header = { id: randomId(), link: asked.link, createdAt: instant(clock), keyHash: keyHash(key) };
     const launch = new Launch(header, asked.options, new LaunchLog(clock));
     this.#launches.set(launch.id, launch);
     if (asked.once !== undefined) this.#remember(asked.once, { id: launch.id, key });
-    this.#options.store.record(header, launch.log);
-    const running = this.#run(launch, asked.env ?? {});
+    const recorded = this.#options.store.record(header, launch.log);
+    const running = this.#run(launch, asked.env ?? {}).catch((error: unknown) => void this.#bug(launch, error));
     this.#running.add(running);
-    void running.finally(() => this.#running.delete(running));
+    void running.then(() => {
+      this.#running.delete(running);
+      return this.#forgetLong(launch, recorded);
+    });
     return { launch, key };
   }
 
@@ -191,6 +197,11 @@ export class Launches {
     // Nobody runs it any more: the hub that did ended in between.
     if (!log.final) log.end(this.#failed(launch, new BinderyError('interrupted', 'The hub ended during the launch.')));
     return launch;
+  }
+
+  /** A long log is read back from disk when somebody asks for it again. */
+  async #forgetLong(launch: Launch, recorded: Promise<boolean>): Promise<void> {
+    if (launch.log.size > SHORT && (await recorded)) this.#launches.delete(launch.id);
   }
 
   #remember(once: string, made: { id: string; key: string }): void {

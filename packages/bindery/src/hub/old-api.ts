@@ -10,23 +10,25 @@ export function oldApi(parts: HubParts, options: BuildStreamOptions): FastifyPlu
   const stream = new BuildStream(parts, options);
   const versions = { builder_info: { build_image: `bindery:${version}` }, binderhub: version, builder: `bindery:${version}` };
 
+  const health = (): unknown => {
+    const { maximum: quota } = shared.config.session;
+    const total = sessions.count;
+    const room = { service: 'Session quota', total_pods: total, build_pods: 0, user_pods: total, quota, ok: total < quota };
+    return {
+      ok: true,
+      checks: [
+        { service: `Engine ${shared.engine.id}`, ok: true },
+        { ...room, _ignore_failure: true },
+      ],
+    };
+  };
+
   return (app, _, done) => {
     app.get('/build/:provider/*', (req, reply) => stream.answer(req, reply));
 
     app.get('/versions', (_req, reply) => reply.header('access-control-allow-origin', '*').send(versions));
 
-    app.get('/health', () => {
-      const { maximum: quota } = shared.config.session;
-      const total = sessions.count;
-      const room = { service: 'Session quota', total_pods: total, build_pods: 0, user_pods: total, quota, ok: total < quota };
-      return {
-        ok: true,
-        checks: [
-          { service: `Engine ${shared.engine.id}`, ok: true },
-          { ...room, _ignore_failure: true },
-        ],
-      };
-    });
+    app.route({ method: ['GET', 'HEAD'], url: '/health', handler: () => health() });
 
     app.get('/api/repoproviders', (_req, reply) => reply.header('access-control-allow-origin', '*').send(repoProviders(shared.providers)));
 

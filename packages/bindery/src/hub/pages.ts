@@ -121,8 +121,6 @@ function policy(host: string | undefined, { shared }: HubParts): Record<string, 
   const sessions = publicUrl === undefined ? `http://*.localhost${port}` : sessionHost === undefined ? '' : `${scheme}://${sessionHost}`;
   const rules = [
     "default-src 'self'",
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data:",
     `connect-src 'self' ${sessions}`.trim(),
     "object-src 'none'",
     "base-uri 'none'",

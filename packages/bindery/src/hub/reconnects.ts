@@ -31,7 +31,10 @@ export class Reconnects {
     const waiting = this.#cut.get(client) ?? [];
     this.#cut.delete(client);
     this.#cut.set(client, [...waiting, { launch, at: this.#now() }].slice(-16));
-    trim(this.#cut);
+    for (const [other, cuts] of this.#cut) {
+      if (cuts.some((cut) => this.#stillWaits(cut)) && this.#cut.size <= MOST) break;
+      this.#cut.delete(other);
+    }
   }
 
   /** The launch whose stream this client lost, the oldest first; it is given once. */
@@ -47,7 +50,8 @@ export class Reconnects {
   ended(client: string): void {
     this.#ended.delete(client);
     this.#ended.set(client, this.#now());
-    trim(this.#ended);
+    const oldest = this.#ended.keys().next().value;
+    if (this.#ended.size > MOST && oldest !== undefined) this.#ended.delete(oldest);
   }
 
   /** True, once, for a client that comes back right after that. */
@@ -62,9 +66,4 @@ export class Reconnects {
     if (!final) return true;
     return this.#now() - at < CUT_MS;
   }
-}
-
-function trim(map: Map<string, unknown>): void {
-  const oldest = map.keys().next().value;
-  if (map.size > MOST && oldest !== undefined) map.delete(oldest);
 }
