@@ -20,10 +20,41 @@ serve(http.server.ThreadingHTTPServer, 80, Web); serve(socketserver.ThreadingTCP
 print("ready", flush=True)
 `;
 
+/**
+ * A proxy on the stand-in machine that leads to where this program runs: only tools that fetch packages are told of it.
+ * It listens in the one network namespace and connects from the other.
+ */
+const BRIDGE = `
+import ctypes, os, socket, socketserver, sys, threading
+class Bridge(socketserver.BaseRequestHandler):
+  def handle(self):
+    head = b""
+    while b"\\r\\n\\r\\n" not in head and len(head) < 16384: head += self.request.recv(4096) or sys.exit()
+    host, _, port = head.split()[1].decode().rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=60) as out:
+      self.request.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\n")
+      threading.Thread(target=self.pump, args=(out, self.request), daemon=True).start()
+      self.pump(self.request, out)
+  def pump(self, a, b):
+    try:
+      while data := a.recv(65536): b.sendall(data)
+      b.shutdown(socket.SHUT_WR)
+    except OSError: pass
+class Server(socketserver.ThreadingTCPServer):
+  daemon_threads = True; request_queue_size = 100
+server = Server(("81.2.69.2", 0), Bridge)
+out = os.open("/proc/" + sys.argv[1] + "/ns/net", os.O_RDONLY)
+if ctypes.CDLL(None, use_errno=True).setns(out, 0): sys.exit("setns")
+print(server.server_address[1], flush=True)
+server.serve_forever()
+`;
+
 export interface Network {
   /** Words that start a program on the stand-in machine: its own addresses are `machine`. */
   readonly onMachine: readonly string[];
   readonly machine: string;
+  /** Variables that lead package tools on the machine to the real registries. */
+  readonly variables: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
@@ -45,8 +76,8 @@ export async function makeNetwork(addresses: readonly string[]): Promise<Network
     inside(name, 'link', 'set', 'lo', 'up');
   }
   inside(machine, 'link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'down0', 'netns', world);
-  inside(machine, 'addr', 'add', '198.51.100.2/24', 'dev', 'up0');
-  inside(world, 'addr', 'add', '198.51.100.1/24', 'dev', 'down0');
+  inside(machine, 'addr', 'add', '81.2.69.2/24', 'dev', 'up0');
+  inside(world, 'addr', 'add', '81.2.69.1/24', 'dev', 'down0');
   inside(machine, 'addr', 'add', 'fd77::2/64', 'dev', 'up0', 'nodad');
   inside(world, 'addr', 'add', 'fd77::1/64', 'dev', 'down0', 'nodad');
   for (const [name, link] of [
@@ -54,17 +85,29 @@ export async function makeNetwork(addresses: readonly string[]): Promise<Network
     [world, 'down0'],
   ] as const)
     inside(name, 'link', 'set', link, 'up');
-  inside(machine, 'route', 'add', 'default', 'via', '198.51.100.1');
+  inside(machine, 'route', 'add', 'default', 'via', '81.2.69.1');
   inside(machine, '-6', 'route', 'add', 'default', 'via', 'fd77::1');
   for (const address of addresses) inside(world, 'addr', 'add', address, 'dev', 'lo', ...(address.includes(':') ? ['nodad'] : []));
   const server = spawn('ip', ['netns', 'exec', world, 'python3', '-I', '-c', WORLD], { stdio: ['ignore', 'pipe', 'inherit'] });
-  await once(server.stdout, 'data');
-  return { onMachine: ['ip', 'netns', 'exec', machine], machine: '198.51.100.2', close: () => remove([machine, world], server) };
+  const bridge = spawn('ip', ['netns', 'exec', machine, 'python3', '-I', '-c', BRIDGE, String(process.pid)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [[port]] = (await Promise.all([once(bridge.stdout, 'data'), once(server.stdout, 'data')])) as [[Buffer], unknown];
+  const proxy = `http://81.2.69.2:${port.toString().trim()}`;
+  const bare = addresses.map((address) => address.split('/')[0]);
+  return {
+    onMachine: ['ip', 'netns', 'exec', machine],
+    machine: '81.2.69.2',
+    variables: { HTTPS_PROXY: proxy, NO_PROXY: ['localhost', '127.0.0.1', '81.2.69.2', ...bare].join(',') },
+    close: () => remove([machine, world], [server, bridge]),
+  };
 }
 
-async function remove(names: readonly string[], server: ChildProcess): Promise<void> {
-  const ended = once(server, 'exit');
-  server.kill('SIGKILL');
-  await ended;
+async function remove(names: readonly string[], programs: readonly ChildProcess[]): Promise<void> {
+  for (const program of programs) {
+    const ended = once(program, 'exit');
+    program.kill('SIGKILL');
+    await ended;
+  }
   for (const name of names) spawnSync('ip', ['netns', 'delete', name]);
 }

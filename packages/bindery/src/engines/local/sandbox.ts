@@ -122,6 +122,8 @@ export function sandboxArgv(box: Sandbox): string[] {
     ...box.links.flatMap(([target, path]) => ['--symlink', target, path]),
     ...(box.seccomp ? ['--seccomp', '{seccomp}'] : []),
     '--remount-ro',
+    '/dev', // what lies in it has mounts of its own; the folder itself would be memory that no limit counts
+    '--remount-ro',
     '/',
     '--chdir',
     box.cwd,
