@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import type { Address } from '../../packages/bindery/src/contracts/engine.ts';
 
 interface Message {
