@@ -96,7 +96,7 @@ describe('the launch page', () => {
 
     script(...PLANNED, ...LOCKED);
     await button('Use packages of the commit’s date').click();
-    await heading('Settling the packages').or(heading('Starting')).first().waitFor();
+    await heading('Building the environment').waitFor();
     assert.equal(hub.launches.length, 2);
     assert.deepEqual(hub.launches[1]?.options, { asOf: 'commit' });
   });
@@ -124,9 +124,32 @@ describe('the launch page', () => {
     await page.reload();
     await planned().waitFor();
     only();
+    // Neither the skip link nor a mere # in the address is another page.
+    await page.getByText('Skip to the content').focus();
+    await page.keyboard.press('Enter');
+    await page.evaluate(() => void (location.hash = 'somewhere'));
+    await planned().waitFor();
+    await page.reload();
+    await planned().waitFor();
+    only();
     // A request that was never answered is repeated under the same name.
     await page.evaluate(() => history.replaceState({ once: (history.state as { once: string }).once }, ''));
     await page.reload();
+    await planned().waitFor();
+    only();
+  });
+
+  it('starts once when the answer to the first request was lost and a person tries again', async () => {
+    script(...PLANNED);
+    hub.losesAnswers = true;
+    await page.clock.install();
+    await page.goto(origin + PATH);
+    await page.getByText('The connection to the hub is cut').waitFor();
+    for (let i = 0; i < 5; i++) await page.clock.runFor(10_000);
+    await heading('The hub does not answer.').waitFor();
+    hub.losesAnswers = false;
+    await button('Try again').click();
+    await page.clock.resume();
     await planned().waitFor();
     only();
   });
@@ -193,6 +216,7 @@ describe('the launch page', () => {
     await page.keyboard.type('binder-examples/requirements');
     await press('Enter');
     await planned().waitFor();
+    assert.equal(await focused(), 'binder-examples/requirements', 'the heading of the new page');
     await button(/^Log/).focus();
     await press('Enter');
     await page.locator('.xterm-rows').getByText('remote:').waitFor();

@@ -45,6 +45,8 @@ export class FakeHub {
   authorized = true;
   /** Answers nothing while true: connections are cut. */
   down = false;
+  /** Does what it is asked for, but the answer never arrives. */
+  losesAnswers = false;
   /** Whether session host names answer the page's probe. */
   answersProbe = true;
   sessionLog = '[I 12:00:00 ServerApp] Jupyter Server is running\n';
@@ -153,6 +155,7 @@ export class FakeHub {
       this.launches.push(launch);
       this.onLaunch(launch);
     }
+    if (this.losesAnswers) return void response.destroy();
     const createdAt = new Date().toISOString();
     json(response, 201, { id: launch.id, key: launch.key, link: parsed, createdAt, state: 'running' });
   }

@@ -1,4 +1,5 @@
 import type { HubClient } from '@bindery/wire/client.ts';
+import { useEffect } from 'preact/hooks';
 import type { PageConfig } from '@bindery/wire/api.ts';
 import type { Router } from './shell/router.ts';
 import type { SessionStore } from './sessions/session-store.ts';
@@ -22,9 +23,13 @@ export interface Services {
 export function App({ services }: { services: Services }) {
   const { router, config } = services;
   const { path, search, visit } = router.place.value;
+  // A page that is not loaded anew is not announced: the focus on its heading does that. The first page keeps the browser's own focus.
+  useEffect(() => {
+    if (visit > 0) focusHeading();
+  }, [visit]);
   return (
     <>
-      <a class="skip" href="#main">
+      <a class="skip" href="#main" onClick={skip}>
         Skip to the content
       </a>
       <header class="top">
@@ -47,6 +52,16 @@ export function App({ services }: { services: Services }) {
       </footer>
     </>
   );
+}
+
+function focusHeading(): void {
+  document.querySelector<HTMLElement>('#main h1')?.focus({ preventScroll: true });
+}
+
+/** Goes to the content without an entry in the history. */
+function skip(event: Event): void {
+  event.preventDefault();
+  focusHeading();
 }
 
 function Route({ path, search, visit, services }: { path: string; search: string; visit: number; services: Services }) {

@@ -74,6 +74,8 @@ function Launch({ link, what, services }: { link: string; what: Described; servi
   useStateIcon(model);
 
   const retry = (options: LaunchOptions = {}): void => router.again({ asked: true, options: { ...first.options, ...options } });
+  // What may have reached the hub, though its answer did not come back, is asked for under the same name.
+  const startAgain = (): void => (router.entry().launch ? retry() : router.again({ ...router.entry(), asked: true }));
   const ended = useComputed(() => run.model.value.end !== undefined || run.problem.value !== undefined);
   return (
     <Page
@@ -88,6 +90,7 @@ function Launch({ link, what, services }: { link: string; what: Described; servi
         services={services}
         link={link}
         retry={retry}
+        startAgain={startAgain}
         goWhenReady={goWhenReady}
         left={first.left === true}
         now={now.value}
@@ -121,9 +124,9 @@ function Lead({ what, run }: { what: Described; run: LaunchRun }) {
 }
 
 /** The one place that says how it stands and what can be done; its room is kept from the start. */
-function Outcome({ run, services, link, retry, goWhenReady, left, now }: OutcomeProps) {
+function Outcome({ run, services, link, retry, startAgain, goWhenReady, left, now }: OutcomeProps) {
   const { end } = run.model.value;
-  if (run.problem.value) return <Problem error={run.problem.value} retry={() => retry()} />;
+  if (run.problem.value) return <Problem error={run.problem.value} retry={startAgain} />;
   if (end?.phase === 'failed') {
     return <Failure event={end} retry={retry} report={() => failureReport(end, run, services.config.version, link)} />;
   }
@@ -141,6 +144,8 @@ interface OutcomeProps {
   services: Services;
   link: string;
   retry: (options?: LaunchOptions) => void;
+  /** Asks for the launch that could not be started. */
+  startAgain: () => void;
   goWhenReady: Signal<boolean>;
   left: boolean;
   now: number;

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 
 /** Sets the tab's title: the state first, since tabs are narrow. */
 export function useTitle(title: string): void {
@@ -8,18 +8,12 @@ export function useTitle(title: string): void {
   }, [title]);
 }
 
-/** A page's frame: one main heading, which gets the focus when the page was navigated to. */
+/** A page's frame: one main heading, which `App` gives the focus when somebody comes here from another page. */
 export function Page({ title, heading, lead, children, class: className = '' }: PageProps) {
-  const top = useRef<HTMLHeadingElement>(null);
   useTitle(title);
-  useEffect(() => {
-    if (performance.now() > 3000) top.current?.focus({ preventScroll: true });
-  }, []);
   return (
     <main id="main" class={`page ${className}`}>
-      <h1 ref={top} tabIndex={-1}>
-        {heading}
-      </h1>
+      <h1 tabIndex={-1}>{heading}</h1>
       {lead && <div class="lead">{lead}</div>}
       {children}
     </main>

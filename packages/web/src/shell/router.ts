@@ -29,11 +29,13 @@ export class Router {
   readonly place = signal<Place>({ path: '/', search: '', visit: 0 });
   readonly #base: string;
   #visit = 0;
+  /** What the entry that is shown remembers. */
+  #last: Entry = {};
 
   constructor(baseUrl: string) {
     this.#base = baseUrl;
     this.#read();
-    addEventListener('popstate', () => this.#read());
+    addEventListener('popstate', () => this.#pop());
     addEventListener('click', (event) => this.#click(event));
   }
 
@@ -60,13 +62,30 @@ export class Router {
   }
 
   remember(change: Entry): void {
-    history.replaceState({ ...this.entry(), ...change }, '');
+    this.#keep({ ...this.entry(), ...change });
+  }
+
+  /** Back, forward, or a mere `#` in the address: that makes an entry without memory, which is still the same page. */
+  #pop(): void {
+    const { path, search } = this.place.value;
+    const here = this.#here();
+    if (history.state === null && here.path === path && here.search === search) this.#keep(this.#last);
+    else this.#read();
+  }
+
+  #keep(entry: Entry): void {
+    history.replaceState(entry, '');
+    this.#last = entry;
+  }
+
+  #here(): { path: string; search: string } {
+    const { pathname, search } = location;
+    return { path: pathname.startsWith(this.#base) ? `/${pathname.slice(this.#base.length)}` : pathname, search };
   }
 
   #read(): void {
-    const { pathname, search } = location;
-    const path = pathname.startsWith(this.#base) ? `/${pathname.slice(this.#base.length)}` : pathname;
-    this.place.value = { path, search, visit: this.#visit++ };
+    this.#last = this.entry();
+    this.place.value = { ...this.#here(), visit: this.#visit++ };
   }
 
   #click(event: MouseEvent): void {
