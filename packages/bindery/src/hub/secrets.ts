@@ -1,5 +1,6 @@
 import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { chmod, open, readFile } from 'node:fs/promises';
+import { chmod, readFile, rename, writeFile } from 'node:fs/promises';
+import { BinderyError } from '@bindery/wire/errors.ts';
 
 /** A fresh random key, 32 characters of base64url (192 bits). */
 export function newKey(): string {
@@ -21,18 +22,23 @@ export function derived(key: string, purpose: string): Buffer {
   return createHmac('sha256', key).update(purpose).digest();
 }
 
-/** The hub key in this file, made where there is none; readable by its owner only, also when it was not before. */
+/**
+ * The hub key in this file, made where there is none; readable by its owner only, also when it was not before. Only the
+ * hub that holds the state folder may ask.
+ */
 export async function hubKey(path: string): Promise<string> {
-  try {
-    const file = await open(path, 'wx', 0o600);
-    const key = newKey();
-    await file.writeFile(`${key}\n`).finally(() => file.close());
-    return key;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  const known = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+  if (known.trim() !== '') {
+    if (!/^[\w-]{32}$/.test(known.trim()))
+      throw new BinderyError('config_invalid', `${path} holds no hub key.`, { hint: 'Delete it: the next start makes a fresh one.' });
+    await chmod(path, 0o600);
+    return known.trim();
   }
-  const key = (await readFile(path, 'utf8')).trim();
-  if (!/^[\w-]{32}$/.test(key)) throw new Error(`${path} holds no hub key; delete it to get a fresh one.`);
-  await chmod(path, 0o600);
+  const key = newKey();
+  await writeFile(`${path}.new`, `${key}\n`, { mode: 0o600 });
+  await rename(`${path}.new`, path);
   return key;
 }
