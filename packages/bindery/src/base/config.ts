@@ -47,6 +47,7 @@ export const ConfigSchema = z.strictObject({
         .array(z.enum(['https', 'http', 'ssh', 'git', 'file']))
         .default(['https', 'http', 'ssh', 'git', 'file'])
         .describe('Protocols a link may use. file and local folders are for hubs on loopback only.'),
+      privateHosts: z.boolean().optional().describe('Open links to private networks; default: only on a hub for this machine alone.'),
       timeout: seconds(600).describe('Longest fetch.'),
       maxBytes: bytes(4 * GIB).describe('Largest work tree.'),
     })

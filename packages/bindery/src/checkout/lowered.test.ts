@@ -43,7 +43,7 @@ test('git of a root hub runs as another user that sees one repository only: from
   const worker = watched();
   const context = stageContext(folder.path, { worker });
   const { protocols } = context.config.git;
-  const tools = { git: makeGit(worker), worker, turns: context.turns, folder: join(context.config.folders.cache, 'repos') };
+  const tools = { git: makeGit(worker, process.env), worker, turns: context.turns, folder: join(context.config.folders.cache, 'repos') };
   const provider = gitProvider({ ...tools, protocols, timeoutMs: 60_000, maxBytes: 2 ** 30 });
   const full = { ...context, providers: new Map([['git', provider]]) };
   for (const text of [`${server.url}/r`, repo.path]) {

@@ -9,7 +9,7 @@ import type { Worker } from '../base/worker.ts';
 import { fetchCommit } from '../clients/git-cache.ts';
 import { tail } from '../clients/git-errors.ts';
 import { tooLargeError } from '../clients/git-size.ts';
-import { LOCAL_UPLOAD, makeGit, type Git } from '../clients/git.ts';
+import { LOCAL_UPLOAD, hubGit, type Git } from '../clients/git.ts';
 import type { Entry, Source } from '../contracts/source.ts';
 import { fetchLfs } from './lfs.ts';
 import { parseListing } from './listing.ts';
@@ -27,7 +27,7 @@ export interface Tools {
 
 /** Fetches a commit and makes its work tree at `home`, complete by rename: a crash leaves nothing that looks finished. */
 export async function materialise(source: Source, home: string, tools: Tools): Promise<void> {
-  const git = makeGit(tools.worker);
+  const git = hubGit(tools.worker, tools.config.git);
   const { cache } = tools.config.folders;
   const { bare } = await fetchCommit(
     {
@@ -54,7 +54,7 @@ export async function materialise(source: Source, home: string, tools: Tools): P
       git,
       files,
       entries: facts.entries,
-      call: { ...call, protocols: remoteProtocols(source, tools.config) },
+      call: { ...call, remote: source.url, protocols: remoteProtocols(source, tools.config) },
       info: (message) => tools.info(message),
     });
     const kept: Kept = {

@@ -85,6 +85,28 @@ for (const url of ['ext::sh -c touch% /tmp/x', '--upload-pack=touch', 'file:///e
     });
   });
 
+test('an address that climbs to another host is checked when it is whole', async () => {
+  using folder = new TemporaryFolder();
+  await using server = await GitServer.start(folder.path);
+  const repo = new Repository(join(folder.path, 'r'));
+  addLink(repo, 'evil', repo.commit({ a: '1' }), '../../-oProxyCommand=x/y');
+  const commit = commitIndex(repo);
+  await assert.rejects(checkout(sourceOf(`${server.url}/r`, commit), stageContext(folder.path)), { code: 'tree_invalid', message: /evil/ });
+});
+
+test('a hub for everybody fetches nothing from private networks, not for a submodule either', async () => {
+  using folder = new TemporaryFolder();
+  await using server = await GitServer.start(folder.path);
+  const repo = new Repository(join(folder.path, 'r'));
+  const first = repo.commit({ a: '1' });
+  addLink(repo, 'inner', first, `${server.url}/inner`);
+  const commit = commitIndex(repo);
+  const closed = { settings: { git: { privateHosts: false } } };
+  await assert.rejects(checkout(sourceOf(`${server.url}/r`, commit), stageContext(folder.path, closed)), { code: 'link_forbidden' });
+  await assert.rejects(checkout(sourceOf(repo.url, commit), stageContext(folder.path, closed)), { code: 'link_forbidden' });
+  assert.deepEqual(server.requests, []);
+});
+
 test('a submodule that cannot be had fails the launch and is named', async () => {
   using folder = new TemporaryFolder();
   await using server = await GitServer.start(folder.path);

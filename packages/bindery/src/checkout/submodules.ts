@@ -47,11 +47,10 @@ async function fetchLevel(order: SubmoduleOrder, below: string, paths: readonly 
   const notes = paths
     .filter((path) => !known.some((submodule) => submodule.path === path))
     .map((path) => `${join(below, path)} is a submodule without an address in .gitmodules: it stays empty.`);
-  for (const submodule of known) checkAddress(submodule, order.protocols);
   for (const submodule of known) {
     const place = join(below, submodule.path);
     order.info(`Fetching submodule ${shown(place)}`);
-    await update(order, folder, submodule);
+    await update(order, folder, { ...submodule, url: await wholeAddress(order, folder, submodule) });
     notes.push(...(await fetchLevel(order, place, await submodulePaths(order, join(order.files, place)), depth + 1)));
   }
   return notes;
@@ -62,6 +61,7 @@ async function update(order: SubmoduleOrder, folder: string, submodule: Submodul
   try {
     const result = await order.git(['submodule', 'update', '--init', '--depth=1', '--', submodule.path], {
       ...callIn(order, folder),
+      remote: submodule.url,
       protocols: order.protocols,
       env: { GIT_LITERAL_PATHSPECS: '1' },
       signal: size.signal,
@@ -100,12 +100,20 @@ async function submodulePaths(order: SubmoduleOrder, folder: string): Promise<st
   return parseListing(stdout).flatMap(({ path, type }) => (type === 'submodule' ? [path] : []));
 }
 
-/** The same rules as for links; an address relative to the repository's own (`../other`) keeps to its host. */
-function checkAddress({ path, url }: Submodule, protocols: readonly string[]): void {
-  if (/^\.{1,2}\//.test(url)) return;
+/** The address that git will contact. One relative to the repository's own may climb to another host: so it is checked when it is whole. */
+async function wholeAddress(order: SubmoduleOrder, folder: string, submodule: Submodule): Promise<string> {
+  if (!/^\.{1,2}\//.test(submodule.url)) return checkedAddress(submodule, order.protocols);
+  const call = { ...callIn(order, folder), env: { GIT_LITERAL_PATHSPECS: '1' } };
+  await order.git(['submodule', 'init', '--', submodule.path], call);
+  const { stdout } = await order.git(['config', '--null', '--get', `submodule.${submodule.name}.url`], call);
+  return checkedAddress({ ...submodule, url: stdout.split('\0')[0] ?? '' }, order.protocols);
+}
+
+/** The same rules as for links. */
+function checkedAddress({ path, url }: Submodule, protocols: readonly string[]): string {
   try {
-    const protocol = new URL(gitUrl(url)).protocol.slice(0, -1);
-    if (protocols.includes(protocol)) return;
+    const whole = gitUrl(url);
+    if (protocols.includes(new URL(whole).protocol.slice(0, -1))) return whole;
   } catch {
     // said below
   }

@@ -159,6 +159,7 @@ async function fetch(
   try {
     return await tools.git(['fetch', ...flags, ...options, '--', order.url, ...specs], {
       folder: bare,
+      remote: order.url,
       write: [bare],
       read: local === undefined ? [] : await gitFolders(local),
       protocols: order.protocols,

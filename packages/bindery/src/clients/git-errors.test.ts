@@ -11,6 +11,7 @@ const SAID: readonly (readonly [stderr: string, code: string, retryable: boolean
     true,
   ],
   ["fatal: unable to access 'https://x/': The requested URL returned error: 502", 'upstream_unreachable', true],
+  ["fatal: unable to access 'https://x/': The requested URL returned error: 301", 'repository_not_found', false],
   ["fatal: unable to access 'https://x/': The requested URL returned error: 429", 'upstream_rate_limited', true],
   ["fatal: unable to access 'https://x/': The requested URL returned error: 403", 'repository_not_found', false],
   ["fatal: repository 'https://x/' not found", 'repository_not_found', false],

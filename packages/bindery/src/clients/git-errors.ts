@@ -26,6 +26,12 @@ const MEANINGS: readonly Meaning[] = [
     code: 'link_forbidden',
     message: ({ url }) => `${url} leads to a protocol that is not open here.`,
   },
+  {
+    said: /returned error: 30\d|unable to update url base from redirection/,
+    code: 'repository_not_found',
+    message: ({ url }) => `${url} has moved: its host leads elsewhere, and this hub does not follow.`,
+    hint: () => 'Use the address that a browser ends up at.',
+  },
   { said: /returned error: 429/, code: 'upstream_rate_limited', message: ({ host }) => `${host} asks us to slow down.` },
   {
     said: /host key verification failed/i,

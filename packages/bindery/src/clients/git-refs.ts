@@ -36,6 +36,7 @@ export async function listRefs(git: Git, url: string, names: readonly string[], 
   const options = [...(folder === undefined ? [] : [LOCAL_UPLOAD]), '--symref', '--quiet'];
   const result = await git(['ls-remote', ...options, '--', url, ...which], {
     ...call,
+    remote: url,
     keepBytes: LISTED,
     ...(folder === undefined ? {} : { read: await gitFolders(folder) }),
   });

@@ -1,5 +1,7 @@
+import type { Config } from '../base/config.ts';
 import { run, type RunResult } from '../base/run.ts';
 import type { Reach, Worker } from '../base/worker.ts';
+import { publicHostsOnly, type HostCheck } from './git-hosts.ts';
 
 /** One run of git. Folders that it needs beside `reach` must be named: it may see nothing else. */
 export interface GitCall extends Reach {
@@ -7,6 +9,8 @@ export interface GitCall extends Reach {
   readonly folder?: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** The address it contacts, if it does. */
+  readonly remote?: string;
   /** Protocols open to this run; none if not given. */
   readonly protocols?: readonly string[];
   readonly onLine?: (line: string) => void;
@@ -50,8 +54,16 @@ const NETWORK = ['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy', 'HTTPS_PR
 const AUTHORITIES = ['GIT_SSL_CAINFO', 'GIT_SSL_CAPATH', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'CURL_CA_BUNDLE'];
 const OWN = ['HOME', 'SSH_AUTH_SOCK', 'USER', 'LOGNAME'];
 
-/** @param inherited the hub's own environment, of which only proxies, authorities and (unless lowered) the user's ssh are passed on. */
-export function makeGit(worker: Worker, inherited: Readonly<Record<string, string | undefined>> = process.env): Git {
+/** The hub's git, as its configuration wants it. */
+export function hubGit(worker: Worker, settings: Config['git']): Git {
+  return makeGit(worker, process.env, settings.privateHosts === false ? publicHostsOnly(process.env) : undefined);
+}
+
+/**
+ * @param inherited the hub's own environment, of which only proxies, authorities and (unless lowered) the user's ssh are passed on.
+ * @param checkHost what is asked before a remote is contacted.
+ */
+export function makeGit(worker: Worker, inherited: Readonly<Record<string, string | undefined>>, checkHost?: HostCheck): Git {
   const lowered = worker.uid !== undefined;
   const names = [...NETWORK, ...AUTHORITIES, ...(lowered ? [] : OWN)];
   const passed = Object.fromEntries(names.flatMap((name) => (inherited[name] === undefined ? [] : [[name, inherited[name]]])));
@@ -75,8 +87,9 @@ export function makeGit(worker: Worker, inherited: Readonly<Record<string, strin
     GIT_COMMITTER_EMAIL: 'bindery@localhost',
   };
   const authorities = AUTHORITIES.flatMap((name) => passed[name] ?? []);
-  return (args, call) => {
-    const argv: [string, ...string[]] = ['git', ...SETTINGS, ...(call.folder === undefined ? [] : ['-C', call.folder]), ...args];
+  return async (args, call) => {
+    const bound = call.remote === undefined || checkHost === undefined ? [] : await checkHost(call.remote);
+    const argv: [string, ...string[]] = ['git', ...SETTINGS, ...bound, ...(call.folder === undefined ? [] : ['-C', call.folder]), ...args];
     const reach = { read: [...(call.read ?? []), ...(lowered ? authorities : [])], write: call.write ?? [] };
     return run(worker.lower(argv, reach), {
       env: { ...base, GIT_ALLOW_PROTOCOL: (call.protocols ?? []).join(':'), ...call.env },

@@ -40,7 +40,8 @@ export function helperUser(): Worker {
 }
 
 /** Puts a real hub's parts together from its configuration. `say` hears what is being installed. */
-export async function assemble(config: Config, say: (message: string) => void = () => {}): Promise<Assembly> {
+export async function assemble(given: Config, say: (message: string) => void = () => {}): Promise<Assembly> {
+  const config = withGitLimits(given);
   const log = makeLog(config.hub.log);
   const clock = systemClock;
   const worker = helperUser();
@@ -54,7 +55,7 @@ export async function assemble(config: Config, say: (message: string) => void = 
     worker,
     packs,
     turns,
-    providers: makeProviders({ config: withoutFolders(config), clock, worker, turns }),
+    providers: makeProviders({ config, clock, worker, turns }),
     plans: new Memo<BuildPlan>(PLANS),
     locks: new LockFolder(join(config.folders.cache, 'locks'), clock),
     sources: new Flight<Source>(clock, RESOLVED_MS),
@@ -64,10 +65,11 @@ export async function assemble(config: Config, say: (message: string) => void = 
   return { shared, pipeline: makePipeline(engine, builds, config, clock) };
 }
 
-/** A hub for everybody opens no folders of its own machine. */
-function withoutFolders(config: Config): Config {
+/** A hub for everybody opens no folders of its own machine, and nothing of private networks unless its operator says so. */
+function withGitLimits(config: Config): Config {
   if (!isOpen(config)) return config;
-  return { ...config, git: { ...config.git, protocols: config.git.protocols.filter((protocol) => protocol !== 'file') } };
+  const { protocols, privateHosts = false } = config.git;
+  return { ...config, git: { ...config.git, privateHosts, protocols: protocols.filter((protocol) => protocol !== 'file') } };
 }
 
 function makePipeline(engine: LocalEngine, builds: Builds, config: Config, clock: Clock): Pipeline {

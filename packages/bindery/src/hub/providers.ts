@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Config } from '../base/config.ts';
 import type { Turns } from '../base/turns.ts';
 import type { Worker } from '../base/worker.ts';
-import { makeGit } from '../clients/git.ts';
+import { hubGit } from '../clients/git.ts';
 import { Github } from '../clients/github.ts';
 import type { Provider } from '../contracts/provider.ts';
 import { ghProvider } from '../providers/gh.ts';
@@ -19,7 +19,7 @@ export interface ProviderTools {
 
 /** Every provider, by id, in the order in which the form offers them. A test compares this list with the folder. */
 export function makeProviders({ config, clock, worker, turns }: ProviderTools): ReadonlyMap<string, Provider> {
-  const git = makeGit(worker);
+  const git = hubGit(worker, config.git);
   const { protocols } = config.git;
   const github = new Github({ apiUrl: config.github.apiUrl, token: config.github.token, clock });
   const cache = { git, worker, turns, folder: join(config.folders.cache, 'repos') };

@@ -1,6 +1,6 @@
 import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
-import { addressClassifier, type AddressKind } from './addresses.ts';
+import { addressClassifier, type AddressKind } from '../../../base/addresses.ts';
 
 /** Where a sandbox wants to go: a lower-case host name or an address without brackets, and a port. */
 export interface Target {

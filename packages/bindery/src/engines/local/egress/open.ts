@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { killGroup, run, start } from '../../../base/run.ts';
-import { rangesOf } from './addresses.ts';
+import { rangesOf } from '../../../base/addresses.ts';
 
 /**
  * The network of sandboxes whose policy is `open`: slirp4netns in the sandbox's network namespace carries every protocol, and
