@@ -78,7 +78,7 @@ export class Access {
     const { route, depth } = match;
     if (place.kind === 'host' && place.id !== route.id) return this.#nothing(req);
     if (path.segments.length === depth) return redirect(307, `${path.path}/${path.query === undefined ? '' : `?${path.query}`}`);
-    const tail = path.segments.slice(depth).join('/');
+    const tail = path.path.startsWith(route.prefix) ? path.path.slice(route.prefix.length) : path.segments.slice(depth).join('/');
     const visit: Visit = { req, place, path, route, tail, upgrade };
     return place.kind === 'hub' ? this.#byToken(visit) : this.#byCookie(visit, place.origin);
   }

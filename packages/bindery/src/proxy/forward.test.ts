@@ -23,16 +23,15 @@ after(() => world.close());
 
 const inside = (headers: Record<string, string | string[]> = {}, method = 'GET', tail = 'x'): Promise<Reply> =>
   world.ask(`/s/${ID}/${tail}`, { method, headers: { host: own, cookie, origin: `http://${own}`, ...headers } });
-const byToken = (headers: Record<string, string> = {}, tail = 'x'): Promise<Reply> =>
+const byToken = (headers: Record<string, string | string[]> = {}, tail = 'x'): Promise<Reply> =>
   world.ask(`/s/${ID}/${tail}`, { headers: { authorization: `token ${token}`, ...headers } });
 
-test('R1: headers keep their order, case and repetitions; the query its every character', async () => {
+test('R1: headers keep their values and repetitions, the query its every character', async () => {
   answer = (_, res) => res.end();
-  await byToken({ 'X-CamelCase': 'A b\tc', 'accept-language': 'de;q=0.5' }, 'a/b%20c;d=1/?a=%zz&b=ä'.replace('ä', '%C3%A4'));
+  await byToken({ 'X-CamelCase': ['A b\tc', 'D'], 'accept-language': 'de;q=0.5' }, 'a/b%20c;d=1/?a=%zz&b=ä'.replace('ä', '%C3%A4'));
   const seen = world.seen.at(-1);
   assert.equal(seen?.url, `/s/${ID}/a/b%20c;d=1/?a=%zz&b=%C3%A4`);
-  assert.ok(seen?.rawHeaders.includes('X-CamelCase'));
-  assert.equal(seen?.headers['x-camelcase'], 'A b\tc');
+  assert.equal(seen?.headers['x-camelcase'], 'A b\tc, D');
 });
 
 test('R2: the session sees neither our cookies nor any token, and all others', async () => {

@@ -25,6 +25,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly order: ForwardOrder;
+  /** Kept by Traffic: where it stands in the list, the bytes moved so far, and when they last moved. */
+  place = -1;
+  bytes = -1;
+  movedAt = 0;
   #controller: Dispatcher.DispatchController | undefined;
   /** Bytes of the answer's body that are still to come, where it says how many. */
   #left = -1;

@@ -40,44 +40,43 @@ export interface HeaderOrder {
 
 /** The headers a session gets, as a flat list of names and values (rules R1–R6). `Host` is the first. */
 export function requestHeaders(req: IncomingMessage, { route, scheme }: HeaderOrder): string[] {
-  const out = ['Host', SESSION_HOST];
-  const named = namedByConnection(req.headers.connection);
-  const raw = req.rawHeaders;
-  for (let index = 0; index < raw.length; index += 2) {
-    const name = raw[index] ?? '';
-    const lower = name.toLowerCase();
-    if (NOT_PASSED.has(lower) || named?.has(lower)) continue;
-    const first = lower.charCodeAt(0);
+  const out = ['host', SESSION_HOST];
+  const { headers } = req;
+  const named = namedByConnection(headers.connection);
+  for (const name of Object.keys(headers)) {
+    if (NOT_PASSED.has(name) || named?.has(name)) continue;
+    const first = name.charCodeAt(0);
     // x, f, p, v
-    if ((first === 120 || first === 102 || first === 112 || first === 118) && (FORWARDING.test(lower) || lower.startsWith('proxy-')))
+    if ((first === 120 || first === 102 || first === 112 || first === 118) && (FORWARDING.test(name) || name.startsWith('proxy-')))
       continue;
-    out.push(name, raw[index + 1] ?? '');
+    const value = headers[name];
+    if (value !== undefined) out.push(name, typeof value === 'string' ? value : value.join(', '));
   }
-  const { cookie, origin, referer, host = '' } = req.headers;
+  const { cookie, origin, referer, host = '' } = headers;
   const left = cookie === undefined ? undefined : foreignCookies(cookie);
-  if (left !== undefined) out.push('Cookie', left);
-  if (route.authorization !== undefined) out.push('Authorization', route.authorization);
-  if (origin !== undefined) out.push('Origin', `${scheme}://${SESSION_HOST}`);
+  if (left !== undefined) out.push('cookie', left);
+  if (route.authorization !== undefined) out.push('authorization', route.authorization);
+  if (origin !== undefined) out.push('origin', `${scheme}://${SESSION_HOST}`);
   if (referer !== undefined) pushReferer(out, referer, host, scheme);
   const peer = req.socket.remoteAddress ?? '';
-  out.push('X-Forwarded-For', peer, 'X-Forwarded-Proto', scheme, 'X-Forwarded-Host', host, 'X-Forwarded-Port', portOf(host, scheme));
+  out.push('x-forwarded-for', peer, 'x-forwarded-proto', scheme, 'x-forwarded-host', host, 'x-forwarded-port', portOf(host, scheme));
   return out;
 }
 
 /** A referrer on the same host becomes one on the session's host, without its query, where a token may be; of others the origin is left (rule R6). */
 function pushReferer(out: string[], referer: string, host: string, scheme: string): void {
-  const own = `${scheme}://${host}/`;
-  if (referer.startsWith(own)) {
+  const start = scheme.length + 3;
+  if (referer.startsWith(host, start) && referer.startsWith('://', scheme.length) && referer.charCodeAt(start + host.length) === 47) {
     const end = referer.search(/[?#]/);
-    out.push('Referer', `${scheme}://${SESSION_HOST}/${referer.slice(own.length, end < 0 ? undefined : end)}`);
+    out.push('referer', `${scheme}://${SESSION_HOST}${referer.slice(start + host.length, end < 0 ? undefined : end)}`);
     return;
   }
   const url = URL.parse(referer);
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') out.push('Referer', `${url.origin}/`);
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') out.push('referer', `${url.origin}/`);
 }
 
 function namedByConnection(connection: string | undefined): Set<string> | undefined {
-  if (connection === undefined || /^(?:keep-alive|close|upgrade)$/i.test(connection)) return undefined;
+  if (connection === undefined || connection === 'keep-alive' || connection === 'Upgrade') return undefined;
   return new Set(
     connection
       .toLowerCase()

@@ -13,7 +13,7 @@ import { inside } from './path.ts';
 import { Pools } from './pools.ts';
 import { RouteTable, type Route } from './routes.ts';
 import { splice } from './splice.ts';
-import { PATIENCE, Watch, type Patience } from './watch.ts';
+import { PATIENCE, Traffic, type Patience } from './traffic.ts';
 
 export interface ProxyOptions {
   readonly clock: Clock;
@@ -39,8 +39,6 @@ export interface ProxyOptions {
 const UPGRADE_MS = 30_000;
 /** How long a client may go on sending a body that nobody reads any more (rule L4). */
 const LINGER_MS = 10_000;
-/** Requests and open WebSockets of one session at once. */
-const MOST_AT_ONCE = 1024;
 
 /** Routes requests to sessions, and lets in only those who may. It owns no listener: see listener.ts. Rules: SPEC.md. */
 export class Proxy {
@@ -51,9 +49,7 @@ export class Proxy {
   readonly #pools = new Pools();
   readonly #access: Access;
   readonly #activity: Activity;
-  readonly #watch: Watch;
-  /** What is under way for each session. */
-  readonly #open = new Map<string, Set<Exchange | (() => void)>>();
+  readonly #traffic: Traffic;
   readonly #owner: ExchangeOwner;
   #closing = false;
 
@@ -62,7 +58,7 @@ export class Proxy {
     this.#hosts = new Hosts(options.hosts);
     this.#keys = new Keys(options.clock, options.secret);
     this.#activity = new Activity(options.clock, options.onActivity);
-    this.#watch = new Watch(options.clock, { ...PATIENCE, ...options.patience });
+    this.#traffic = new Traffic(options.clock, { ...PATIENCE, ...options.patience });
     this.#owner = {
       onFault: ({ order }, error) => options.log.debug({ sessionId: order.route.id, err: error }, 'A session did not answer a request.'),
       onEnd: (exchange) => this.#ended(exchange),
@@ -89,8 +85,7 @@ export class Proxy {
   /** Removes every route of a session, its keys, and cuts what is still under way. */
   removeRoute(id: string): void {
     const routes = this.#table.remove(id);
-    for (const one of this.#open.get(id) ?? []) cut(one);
-    this.#open.delete(id);
+    this.#traffic.cut(id);
     for (const { target } of routes) this.#pools.release(target);
     this.#keys.forget(id);
     this.#activity.remove(id);
@@ -180,40 +175,30 @@ export class Proxy {
   async close({ graceMs }: { graceMs: number }): Promise<void> {
     this.#closing = true;
     const until = this.#options.clock.monotonic() + graceMs;
-    while (this.#watch.size > 0 && this.#options.clock.monotonic() < until) await new Promise((resolve) => setTimeout(resolve, 20));
-    this.#watch.close();
-    for (const open of this.#open.values()) for (const one of open) cut(one);
+    while (this.#traffic.size > 0 && this.#options.clock.monotonic() < until) await new Promise((resolve) => setTimeout(resolve, 20));
+    this.#traffic.close();
     await this.#pools.close();
   }
 
   #forward(req: IncomingMessage, res: ServerResponse, decision: Extract<Decision, { kind: 'forward' }>): void {
     const { route, form, path, tail } = decision;
     const pool = this.#pools.get(route.target);
-    const open = this.#slot(route.id);
-    if (!pool || !open)
-      return this.#refuse(
-        req,
-        res,
-        problemAnswer({ code: 'rate_limited', message: 'This session has too many requests under way.' }, false),
-      );
+    if (!pool || !this.#traffic.hasRoom(route.id)) return this.#refuse(req, res, crowded());
     this.#activity.request(route.id, req.method ?? '', tail, req.headers['sec-fetch-mode'] === 'navigate');
     if (req.headers.expect !== undefined) res.writeContinue();
     const exchange = new Exchange(req, res, { route, form, path, scheme: this.#hosts.scheme, owner: this.#owner });
-    open.add(exchange);
-    this.#watch.add(exchange);
+    this.#traffic.add(exchange);
     exchange.start(pool);
   }
 
   #ended(exchange: Exchange): void {
-    this.#open.get(exchange.order.route.id)?.delete(exchange);
-    this.#watch.delete(exchange);
+    this.#traffic.remove(exchange);
     letGo(exchange.req);
   }
 
   #splice(req: IncomingMessage, socket: Socket, head: Buffer, decision: Extract<Decision, { kind: 'forward' }>): void {
     const { route, form, path, tail } = decision;
-    const open = this.#slot(route.id);
-    if (!open) return sendRaw(socket, problemAnswer({ code: 'rate_limited', message: 'This session has too many connections.' }, false));
+    if (!this.#traffic.hasRoom(route.id)) return sendRaw(socket, crowded());
     const connection = this.#activity.connection(route.id, tail);
     const end = splice(req, socket, head, {
       route,
@@ -224,18 +209,11 @@ export class Proxy {
       plain: connection.plain,
       onOpen: (protocol) => connection.open(protocol),
       onClose: () => {
-        open.delete(end);
+        leave();
         connection.close();
       },
     });
-    open.add(end);
-  }
-
-  /** The session's set of things under way, or undefined when there are too many. */
-  #slot(id: string): Set<Exchange | (() => void)> | undefined {
-    let open = this.#open.get(id);
-    if (!open) this.#open.set(id, (open = new Set()));
-    return open.size < MOST_AT_ONCE ? open : undefined;
+    const leave = this.#traffic.join(route.id, end);
   }
 
   #refuse(req: IncomingMessage, res: ServerResponse, answer: Answer): void {
@@ -244,9 +222,8 @@ export class Proxy {
   }
 }
 
-function cut(one: Exchange | (() => void)): void {
-  if (typeof one === 'function') one();
-  else one.fail({ code: 'session_ended', message: 'The session ended during the request.' });
+function crowded(): Answer {
+  return problemAnswer({ code: 'rate_limited', message: 'This session has too many requests and connections under way.' }, false);
 }
 
 /** Throws away what is left of a body, for a while. */
