@@ -32,10 +32,12 @@ def write(folder, package):
         }
         for path, text in files.items()
     ]
+    links = package.get("links", {})
+    paths += [{"_path": path, "path_type": "softlink", "sha256": hashlib.sha256(b"").hexdigest(), "size_in_bytes": 0} for path in links]
     content = {
         "info/index.json": json.dumps(index),
         "info/paths.json": json.dumps({"paths": paths, "paths_version": 1}),
-        "info/files": "".join(path + "\n" for path in files),
+        "info/files": "".join(path + "\n" for path in [*files, *links]),
         **files,
     }
     if noarch:
@@ -49,6 +51,11 @@ def write(folder, package):
             entry.size = len(text.encode())
             entry.mode = 0o755 if path.startswith("bin/") else 0o644
             out.addfile(entry, io.BytesIO(text.encode()))
+        for path, target in links.items():
+            entry = tarfile.TarInfo(path)
+            entry.type = tarfile.SYMTYPE
+            entry.linkname = target
+            out.addfile(entry)
     with open(os.path.join(folder, subdir, name), "rb") as file:
         data = file.read()
     return subdir, name, {**index, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}

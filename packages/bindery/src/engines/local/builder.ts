@@ -10,6 +10,7 @@ import type { Uv } from '../../clients/uv.ts';
 import { INSIDE } from './sandbox.ts';
 import { bytecodeKeys, makePrefix, ownBytes } from './prefix.ts';
 import { removeAll, runRepositorySteps, strangersSteps } from './repository-steps.ts';
+import type { CondaTool } from './conda.ts';
 import type { Egress } from './egress/egress.ts';
 import { isLeftOver, partName, type Place } from './place.ts';
 
@@ -26,6 +27,8 @@ export interface LocalBuilderParts {
   readonly clock: Clock;
   readonly uv: () => Promise<Uv>;
   readonly egress: () => Promise<Egress | undefined>;
+  /** What installs conda packages. */
+  readonly conda: (log: StageLog, signal: AbortSignal) => Promise<CondaTool>;
   readonly lock: Builder['lock'];
   /** Environments that sessions use: never removed. */
   readonly inUse: () => ReadonlySet<string>;
@@ -69,23 +72,11 @@ export class LocalBuilder implements Builder {
     const log = keptLog(join(folder, 'build.log'), watched);
     try {
       const uv = await this.#parts.uv();
-      const wheels = order.lock.packages.filter((entry) => entry.from === 'wheel');
-      log.info(`Installing ${wheels.length} packages for Python ${order.lock.python.version}`);
-      await makePrefix(
-        place,
-        uv,
-        {
-          folder,
-          mountedAt: INSIDE.environment,
-          python: order.lock.python,
-          requirements: requirementLines(wheels),
-          bytecodeKeys: bytecodeKeys(wheels, order.lock.python, INSIDE.environment),
-          signal,
-        },
-        log,
-      );
+      if (order.lock.conda) await mkdir(join(folder, 'prefix'), { mode: 0o755 }).then(() => place.worker.give(join(folder, 'prefix')));
+      else await this.#installWheels(uv, folder, order, log, signal);
       const more = strangersSteps(order).length > 0;
-      if (more) await runRepositorySteps(place, uv, await this.#parts.egress(), folder, order, log, signal);
+      const tool = order.lock.conda ? await this.#parts.conda(log, signal) : undefined;
+      if (more) await runRepositorySteps(place, uv, await this.#parts.egress(), folder, order, tool, log, signal);
       const record = { id: order.id, bytes: await ownBytes(folder), builtAt: instant(clock), layers: more ? 2 : 1, leftovers: more };
       await writeFile(join(folder, 'environment.json'), JSON.stringify(record));
       await rename(folder, this.#folder(order.id)).catch(async (error: NodeJS.ErrnoException) => {
@@ -97,6 +88,20 @@ export class LocalBuilder implements Builder {
       throw error;
     }
     return (await this.find(order.id))!;
+  }
+
+  async #installWheels(uv: Uv, folder: string, { lock }: BuildOrder, log: StageLog, signal: AbortSignal): Promise<void> {
+    const wheels = lock.packages.filter((entry) => entry.from === 'wheel');
+    log.info(`Installing ${wheels.length} packages for Python ${lock.python.version}`);
+    const order = {
+      folder,
+      mountedAt: INSIDE.environment,
+      python: lock.python,
+      requirements: requirementLines(wheels),
+      bytecodeKeys: bytecodeKeys(wheels, lock.python, INSIDE.environment),
+      signal,
+    };
+    await makePrefix(this.#parts.place, uv, order, log);
   }
 
   async *list(): AsyncIterable<Environment> {

@@ -199,8 +199,8 @@ test('installing: the files know where they will be, no script of a package runs
   const install = async (name: string, packages: readonly CondaPackage[]): Promise<string> => {
     const [prefix, work] = [join(folder, name), join(folder, `${name}-work`)];
     await mkdir(work);
-    await installConda(tool, packages, { work, prefix, mountedAt: '/srv/conda/envs/notebook' }, deps.uv, (argv, env) =>
-      run(argv, { env, ...run1 }),
+    await installConda(tool, packages, { work: [work, work], prefix, mountedAt: '/srv/conda/envs/notebook' }, deps.uv, (argv, env) =>
+      run(argv, { env: { PATH: '/usr/bin:/bin', ...env }, ...run1 }),
     );
     return prefix;
   };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { BinderyError } from '@bindery/wire/errors.ts';
+import type { Config } from '../../base/config.ts';
 import { run, type RunResult } from '../../base/run.ts';
 import type { Lock } from '../../contracts/plan.ts';
 import type { Uv } from '../../clients/uv.ts';
@@ -97,11 +98,10 @@ export async function solveConda(
 ): Promise<readonly CondaPackage[]> {
   const file = join(folder, 'solve.json');
   await writeFile(file, JSON.stringify(order));
-  const local = order.channels.flatMap((url) => (url.startsWith('file://') ? [fileURLToPath(url)] : []));
   const result = await inside(deps, {
     argv: command(tool, file),
     env: { PATH: '/usr/bin:/bin', HOME: folder, LANG: 'C.UTF-8', ...certificates(deps.uv) },
-    readOnly: [...tool.readOnly, ...operatorsOwn(local, deps), ...deps.uv.index.files.filter((path) => existsSync(path))],
+    readOnly: [...tool.readOnly, ...channelFolders(order.channels, deps.config), ...deps.uv.index.files.filter((path) => existsSync(path))],
     writable: [folder],
     network: 'index',
     timeoutMs: deps.config.build.timeout * 1000,
@@ -114,15 +114,15 @@ export async function solveConda(
 
 /**
  * Installs locked packages into an empty prefix. No code of a package runs, but addresses are a stranger's: `inside` runs the
- * command in the walls of a build, with the host's network or the way out, where it reads `tool.readOnly` and writes `work` and
+ * command in the walls of a build, with the host's network or the way out, where it reads `tool.readOnly` and writes the work folder and
  * `prefix`. Throws `build_failed` with the cause, also where a file is not what was locked.
  */
 export async function installConda(
   tool: CondaTool,
   packages: readonly CondaPackage[],
   places: {
-    /** An empty folder for the order and the archives, at the same path inside. Not needed afterwards. */
-    readonly work: string;
+    /** A folder for the order and the archives, here and as the command sees it. Not needed afterwards. */
+    readonly work: readonly [here: string, inside: string];
     /** Where the files go, as the command sees it. */
     readonly prefix: string;
     /** Where the environment will be: written into its files. */
@@ -131,12 +131,12 @@ export async function installConda(
   uv: Uv,
   inside: (argv: [string, ...string[]], env: Readonly<Record<string, string>>) => Promise<RunResult>,
 ): Promise<void> {
-  const file = join(places.work, 'install.json');
+  const [here, there] = places.work;
   const { prefix, mountedAt } = places;
-  const order: CondaOrder = { task: 'install', packages, prefix, mountedAt, cache: join(places.work, 'archives') };
-  await writeFile(file, JSON.stringify(order));
-  const env = { PATH: '/usr/bin:/bin', HOME: places.work, LANG: 'C.UTF-8', ...certificates(uv) };
-  const answer = parseAnswer(await inside(command(tool, file), env), uv);
+  const order: CondaOrder = { task: 'install', packages, prefix, mountedAt, cache: `${there}/archives` };
+  await writeFile(join(here, 'install.json'), JSON.stringify(order), { mode: 0o644 });
+  const env = { HOME: there, ...certificates(uv) };
+  const answer = parseAnswer(await inside(command(tool, `${there}/install.json`), env), uv);
   if ('error' in answer)
     throw new BinderyError('build_failed', `The conda packages could not be installed: ${uv.index.redact(answer.error.message)}`, {
       logTail: uv.index.redact(answer.error.message),
@@ -198,12 +198,11 @@ function inside({ sandboxed, worker }: CondaDeps, order: SandboxOrder): Promise<
   });
 }
 
-/** Local channels below the one that the operator configured; a repository can name no other folder of this machine. */
-function operatorsOwn(folders: readonly string[], { config }: CondaDeps): readonly string[] {
-  const alias = config.python.channelAlias;
-  if (!alias.startsWith('file://')) return [];
-  const root = `${fileURLToPath(alias).replace(/\/+$/, '')}/`;
-  return folders.filter((folder) => folder.startsWith(root) && existsSync(folder));
+/** The folder of local channels that the operator configured, where addresses lead into it; a repository can name no other of this machine. */
+export function channelFolders(urls: readonly string[], config: Config): readonly string[] {
+  const alias = config.python.channelAlias.replace(/\/*$/, '/');
+  if (!alias.startsWith('file://') || !urls.some((url) => url.startsWith(alias))) return [];
+  return [fileURLToPath(alias).replace(/\/$/, '')].filter((folder) => existsSync(folder));
 }
 
 function certificates(uv: Uv): Record<string, string> {

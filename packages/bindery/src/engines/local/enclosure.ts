@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs';
 import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { run, type RunResult } from '../../base/run.ts';
 import type { Bounds, Group } from './limits/limits.ts';
 import { rlimits } from './limits/rlimits.ts';
+import type { Uv } from '../../clients/uv.ts';
 import { forwarder, type Egress } from './egress/egress.ts';
+import { certificateEnvironment } from './egress/surroundings.ts';
 import { INSIDE, sandboxArgv, type Sandbox } from './sandbox.ts';
 import { RUNTIME, type Place } from './place.ts';
 
@@ -112,6 +115,16 @@ export function wayOut(egress: Egress | undefined): (readonly [string, string])[
         [forwarder().file, '/opt/bindery/forward.py'],
       ]
     : [];
+}
+
+/** What makes programs in a sandbox trust the certificates that this machine trusts. */
+export function trust({ index }: Uv): {
+  readonly env: Readonly<Record<string, string>>;
+  readonly read: readonly (readonly [string, string])[];
+} {
+  const file = index.environment['SSL_CERT_FILE'];
+  if (!file || !existsSync(file)) return { env: { UV_SYSTEM_CERTS: '1' }, read: [] };
+  return { env: certificateEnvironment(file), read: file.startsWith('/etc/ssl/') ? [] : [[file, file]] };
 }
 
 /** A command with the way out opened before it (runtime/step.py). `python` must be visible inside. */

@@ -11,7 +11,9 @@ import type { Tree } from '../../contracts/source.ts';
 import type { Engine, SavedWork, Session, StageLog } from '../../contracts/engine.ts';
 import { LocalBuilder } from './builder.ts';
 import { collectGarbage } from './collect.ts';
+import { condaTool, type CondaTool } from './conda.ts';
 import { startEgress, type Egress } from './egress/egress.ts';
+import { hostsOf } from './egress/surroundings.ts';
 import { Interpreters } from './interpreters.ts';
 import { LocalLauncher } from './launcher.ts';
 import { makeLock } from './lock.ts';
@@ -76,6 +78,7 @@ export class LocalEngine implements Engine {
       egress: () => services.egress(place),
       inUse: () => this.launcher.environments(),
       lock: (plan, tree, log, signal) => services.lock(place, plan, tree, log, signal),
+      conda: (log, signal) => services.conda(log, signal),
     });
   }
 
@@ -173,12 +176,17 @@ class Services {
     return makeLock(plan, tree, { uv: await this.uv(), interpreters: this.#interpreters, worker, config, clock, sandboxed }, log, signal);
   }
 
+  async conda(log: StageLog, signal: AbortSignal): Promise<CondaTool> {
+    const { config, worker } = this.#options;
+    return condaTool({ uv: await this.uv(), interpreters: this.#interpreters, config, worker, log, signal });
+  }
+
   async #startEgress(place: Place): Promise<Egress> {
     const { index } = await this.uv();
     const { log, clock, config } = this.#options;
-    const addresses = [index.url, ...index.extra, config.github.url, config.python.channelAlias];
-    const allowHosts = addresses.flatMap((address) => targetsOf(address));
-    return startEgress({ folder: join(place.config.folders.state, 'egress'), uid: place.worker.uid, allowHosts, log, clock });
+    const allowHosts = hostsOf([config.github.url, config.python.channelAlias]);
+    const folder = join(place.config.folders.state, 'egress');
+    return startEgress({ folder, uid: place.worker.uid, allowHosts, indexes: index, log, clock });
   }
 
   /** The helpers outside the sandbox need no packages, only Python 3.8. */
@@ -202,13 +210,4 @@ class Services {
 function forgetFailure<T>(promise: Promise<T>, forget: () => void): Promise<T> {
   promise.catch(forget);
   return promise;
-}
-
-/** Hosts that an index of this address serves from; PyPI keeps its files on a host of their own. */
-function targetsOf(address: string): { host: string; port: number }[] {
-  if (!URL.canParse(address)) return [];
-  const url = new URL(address);
-  const port = Number(url.port) || (url.protocol === 'http:' ? 80 : 443);
-  const hosts = url.hostname === 'pypi.org' ? ['pypi.org', 'files.pythonhosted.org'] : [url.hostname];
-  return hosts.filter(Boolean).map((host) => ({ host, port }));
 }

@@ -2,18 +2,30 @@ import { mkdir, readdir, rm, writeFile, chmod } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
-import { run } from '../../base/run.ts';
+import { run, type RunResult } from '../../base/run.ts';
 import type { BuildOrder, StageLog } from '../../contracts/engine.ts';
 import type { Step } from '../../contracts/plan.ts';
 import type { Uv } from '../../clients/uv.ts';
-import { enclose, LIMIT_BROKEN, makeOverlay, stepCommand, wayOut, type Overlay } from './enclosure.ts';
+import { enclose, LIMIT_BROKEN, makeOverlay, stepCommand, trust, wayOut, type Overlay } from './enclosure.ts';
 import { freshUid, ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
-import { sitePackages } from './prefix.ts';
 import { INSIDE, userEnv, type Sandbox } from './sandbox.ts';
-import { proxyEnvironment, type Egress } from './egress/egress.ts';
+import type { Egress } from './egress/egress.ts';
+import type { CondaTool } from './conda.ts';
+import { runCondaSteps } from './conda-steps.ts';
+
+/** What one command gets beside what all get. */
+interface Aside {
+  readonly env: Readonly<Record<string, string>>;
+  readonly read: readonly string[];
+}
 
 /** Steps that run a stranger's code, in order (I7): packages built from source, packages of the repository, its own programs. */
 export function strangersSteps(order: BuildOrder): Step[] {
+  const conda = order.plan.steps.filter((step) => step.uses === 'conda' && step.from === 'channels');
+  return [...(order.lock.conda ? conda.slice(0, 1) : []), ...sourceSteps(order)];
+}
+
+function sourceSteps(order: BuildOrder): Step[] {
   const fromSource = order.lock.packages.some((entry) => entry.from === 'source');
   const steps = order.plan.steps.filter((step) => step.uses === 'local' || step.uses === 'run');
   return fromSource ? [{ uses: 'locked-python', because: 'packages without a wheel', inputs: [], requirements: [] }, ...steps] : steps;
@@ -29,6 +41,7 @@ export async function runRepositorySteps(
   egress: Egress | undefined,
   folder: string,
   order: BuildOrder,
+  tool: CondaTool | undefined,
   log: StageLog,
   signal: AbortSignal,
 ): Promise<void> {
@@ -50,7 +63,10 @@ export async function runRepositorySteps(
       .join('\n'),
     { mode: 0o644 },
   );
-  const box = (command: readonly string[]): Sandbox => ({
+  // a conda environment has its own Python, which is not there at first and a stranger's afterwards
+  const python = order.lock.conda ? place.python : order.lock.python;
+  const trusted = trust(uv);
+  const box = (command: readonly string[], more: Aside): Sandbox => ({
     uid,
     network: 'none',
     identity,
@@ -61,40 +77,37 @@ export async function runRepositorySteps(
     links: [],
     env: userEnv({
       ...order.plan.env,
-      ...(egress ? proxyEnvironment() : {}),
       ...publicIndex(uv),
+      ...egress?.environment,
+      ...trusted.env,
+      ...more.env,
       UV_CACHE_DIR: '/run/bindery/cache/uv',
       PIP_CACHE_DIR: '/run/bindery/cache/pip',
     }),
     read: [
-      [order.lock.python.prefix, order.lock.python.prefix],
+      [python.prefix, python.prefix],
+      ...more.read.filter((path) => path !== python.prefix).map((path) => [path, path] as const),
       [uv.path, '/opt/bindery/uv'],
       [RUNTIME, INSIDE.runtime],
       [order.tree.folder, INSIDE.tree],
       [requirements, '/run/bindery/source.txt'],
       [bytecode, '/run/bindery/bytecode.json'],
       ...wayOut(egress),
+      ...trusted.read,
     ],
     write: [
       [overlay.mount, INSIDE.environment],
       [home, INSIDE.home],
       [cache, '/run/bindery/cache'],
     ],
-    command: stepCommand(order.lock.python.path, egress, command),
+    command: stepCommand(python.path, egress, command),
   });
-  const step = async (name: string, what: string, command: readonly string[]): Promise<void> => {
-    log.info(what);
-    const tail: string[] = [];
-    const onLine = (line: string): void => {
-      tail.push(line);
-      if (tail.length > 60) tail.shift();
-      log.line(line);
-    };
-    const { memory, processes, disk } = place.config.build;
-    const allowed = { memory, processes, disk, cpus: availableParallelism() };
-    const result = await enclose(place, {
+  const { memory, processes, disk } = place.config.build;
+  const allowed = { memory, processes, disk, cpus: availableParallelism() };
+  const inside = (name: string, command: readonly string[], onLine: (line: string) => void, more: Aside): Promise<RunResult> =>
+    enclose(place, {
       name: `${order.id.slice(0, 12)}-${name}`,
-      box: box(command),
+      box: box(command, more),
       overlay,
       allowed,
       folders: [home, cache, overlay.upper],
@@ -103,6 +116,15 @@ export async function runRepositorySteps(
       signal,
       onLine,
     });
+  const step = async (name: string, what: string, command: readonly string[]): Promise<void> => {
+    log.info(what);
+    const tail: string[] = [];
+    const onLine = (line: string): void => {
+      tail.push(line);
+      if (tail.length > 60) tail.shift();
+      log.line(line);
+    };
+    const result = await inside(name, command, onLine, { env: {}, read: [] });
     if (result.timedOut)
       throw new BinderyError('build_timeout', `${what} took longer than ${place.config.build.timeout} seconds.`, {
         logTail: tail.join('\n'),
@@ -115,11 +137,24 @@ export async function runRepositorySteps(
       });
   };
   await step('content', "Laying out the repository's files", ['cp', '-a', '--', `${INSIDE.tree}/.`, INSIDE.home]);
-  for (const [index, one] of strangersSteps(order).entries()) await step(String(index), sentence(one), command(one));
+  if (tool) {
+    const work = [cache, '/run/bindery/cache'] as const;
+    await runCondaSteps({
+      tool,
+      lock: order.lock,
+      uv,
+      config: place.config,
+      work,
+      log,
+      step,
+      inside: (name, command, more) => inside(name, command, () => {}, more),
+    });
+  }
+  for (const [index, one] of sourceSteps(order).entries()) await step(String(index), sentence(one), command(one));
   await writeFile(
     bytecode,
     JSON.stringify({
-      site: (await sitePackages(join(folder, 'prefix'))).replace(join(folder, 'prefix'), INSIDE.environment),
+      site: `${INSIDE.environment}/lib/python${order.lock.python.version.split('.').slice(0, 2).join('.')}/site-packages`,
       store: null,
       keys: {},
     }),

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SessionOrder } from '../../contracts/engine.ts';
 import type { Uv } from '../../clients/uv.ts';
-import { bounded, makeOverlay, wayOut, type Overlay } from './enclosure.ts';
-import { proxyEnvironment, type Egress } from './egress/egress.ts';
+import { bounded, makeOverlay, trust, wayOut, type Overlay } from './enclosure.ts';
+import type { Egress } from './egress/egress.ts';
 import type { Group } from './limits/limits.ts';
 import { ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
 import { INSIDE, sandboxArgv, userEnv, type Sandbox } from './sandbox.ts';
@@ -90,6 +90,7 @@ function sessionBox(order: SessionOrder, parts: SessionParts, overlay: Overlay |
   const { place, runtime } = parts;
   const environment = overlay ? overlay.mount : join(order.environment.location, 'prefix');
   const leftovers = join(order.environment.location, 'leftovers');
+  const trusted = trust(parts.uv);
   const python = order.lock.layout === 'joint' ? INSIDE.environment : INSIDE.server;
   const serve = [`${python}/bin/python`, '-I', '-B', `${INSIDE.runtime}/serve.py`, '{order}'];
   return {
@@ -103,7 +104,8 @@ function sessionBox(order: SessionOrder, parts: SessionParts, overlay: Overlay |
     tmpBytes: Math.min(place.config.session.disk, place.config.session.memory),
     env: userEnv({
       ...order.plan.env,
-      ...(parts.egress ? proxyEnvironment() : {}),
+      ...parts.egress?.environment,
+      ...trusted.env,
       ...order.env,
       JUPYTER_RUNTIME_DIR: '/tmp/jupyter-runtime',
       // Where nothing can be laid over the environment, what pip installs goes to a folder of the session's own.
@@ -114,10 +116,11 @@ function sessionBox(order: SessionOrder, parts: SessionParts, overlay: Overlay |
       [runtime.prefix, INSIDE.server],
       [RUNTIME, INSIDE.runtime],
       [order.tree.folder, INSIDE.tree],
-      ...unique([runtime.python.prefix, order.lock.python.prefix]).map((path) => [path, path] as const),
+      ...unique([runtime.python.prefix, ...(order.lock.conda ? [] : [order.lock.python.prefix])]).map((path) => [path, path] as const),
       ...(existsSync(leftovers) ? [[leftovers, INSIDE.leftovers] as const] : []),
       [parts.uv.path, `${INSIDE.tools}/uv`],
       ...wayOut(parts.egress),
+      ...trusted.read,
     ],
     write: [...(overlay ? [[environment, INSIDE.environment] as const] : []), [home, INSIDE.home]],
     command: order.plan.start ? startScript(order.plan.start, serve, existsSync(leftovers)) : serve,

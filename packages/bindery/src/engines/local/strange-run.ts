@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run, type RunResult } from '../../base/run.ts';
 import { enclose, stepCommand, wayOut } from './enclosure.ts';
-import { proxyEnvironment, type Egress } from './egress/egress.ts';
+import type { Egress } from './egress/egress.ts';
 import type { SandboxOrder } from './lock-resolve.ts';
 import { freshUid, partName, RUNTIME, writeIdentity, type Place } from './place.ts';
 import { INSIDE } from './sandbox.ts';
@@ -34,7 +34,7 @@ export async function strangeRun(place: Place, egress: Egress | undefined, order
         shmBytes: 64 << 20,
         tmpBytes: 2 * 2 ** 30,
         links: [],
-        env: { ...order.env, ...(egress ? proxyEnvironment() : {}) },
+        env: { ...order.env, ...egress?.environment },
         read: [...new Set([place.python.prefix, ...order.readOnly])]
           .map((path): [string, string] => [path, path])
           .concat(
