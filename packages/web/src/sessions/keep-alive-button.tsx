@@ -8,7 +8,7 @@ export function KeepAliveButton({ session, store }: { session: SessionView; stor
   const busy = useSignal(false);
   const keep = async (): Promise<void> => {
     busy.value = true;
-    await store.keepAlive(session.id).catch(() => store.refresh());
+    await store.keepAlive(session.id);
     busy.value = false;
   };
   return (

@@ -65,8 +65,15 @@ export class SessionStore {
     await this.refresh();
   }
 
+  /** Throws nothing of the hub's: the list or the problem shows what came of it. */
   async keepAlive(id: string): Promise<void> {
-    await this.#hub.keepAlive(id);
+    try {
+      await this.#hub.keepAlive(id);
+    } catch (error) {
+      // Somebody waits for the answer: that nobody answers is told at once.
+      this.#failures += 1;
+      if (!(error instanceof BinderyError)) throw error;
+    }
     await this.refresh();
   }
 
