@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { systemClock } from '../../packages/bindery/src/base/clock.ts';
 import { ConfigSchema } from '../../packages/bindery/src/base/config.ts';
 import { Flight } from '../../packages/bindery/src/base/flight.ts';
 import { LockFolder } from '../../packages/bindery/src/lock/lock-folder.ts';
+import { makeLog } from '../../packages/bindery/src/base/log.ts';
 import { Turns } from '../../packages/bindery/src/base/turns.ts';
 import { sameUser } from '../../packages/bindery/src/base/worker.ts';
 import type { Context, Progress } from '../../packages/bindery/src/contracts/context.ts';
@@ -15,7 +15,7 @@ export function stageContext(folder: string, given: Partial<Context> & { setting
   const { settings, ...rest } = given;
   return {
     config: ConfigSchema.parse({ folders: { cache: join(folder, 'cache'), state: join(folder, 'state') }, ...settings }),
-    log: pino({ level: 'silent' }),
+    log: makeLog('silent'),
     clock: systemClock,
     engine: noEngine,
     providers: new Map(),

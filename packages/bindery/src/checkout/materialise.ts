@@ -86,9 +86,11 @@ interface Facts {
 /** What a commit says of itself. */
 async function readFacts(git: Git, bare: string, commit: string, tools: Tools): Promise<Facts> {
   const call = { folder: bare, read: [bare], timeoutMs: 120_000, signal: tools.signal, keepBytes: 512 * 2 ** 20 };
-  const about = done(await git(['show', '--no-patch', '--format=%T %ct', commit], call));
+  const [about, listing] = await Promise.all([
+    git(['show', '--no-patch', '--format=%T %ct', commit], call).then(done),
+    git(['-c', 'core.quotePath=true', 'ls-tree', '-r', '-l', '--full-tree', commit], call).then(done),
+  ]);
   const [tree = '', seconds = ''] = about.stdout.trim().split(' ');
-  const listing = done(await git(['-c', 'core.quotePath=true', 'ls-tree', '-r', '-l', '--full-tree', commit], call));
   const entries = parseListing(listing.stdout);
   const bytes = entries.reduce((sum, { size }) => sum + size, 0);
   if (bytes > tools.config.git.maxBytes) throw tooLargeError(bytes, tools.config.git.maxBytes);

@@ -43,21 +43,14 @@ export async function fetchCommit(order: FetchOrder, tools: CacheTools): Promise
     await openBare(bare, order.commit.length, tools, order.signal);
     if (await hasCommit(bare, order, tools)) return { bare, fetched: false };
     const failed = await fetchAnyWay(bare, order, tools);
-    if (!failed || !isBroken(failed)) return arrived(bare, order, failed, tools);
+    if (!failed) return { bare, fetched: true };
+    if (!isBroken(failed)) throw await missing(order, failed);
     await rm(bare, { recursive: true, force: true });
     await openBare(bare, order.commit.length, tools, order.signal);
-    return arrived(bare, order, await fetchAnyWay(bare, order, tools), tools);
+    const again = await fetchAnyWay(bare, order, tools);
+    if (again) throw await missing(order, again);
+    return { bare, fetched: true };
   });
-}
-
-async function arrived(
-  bare: string,
-  order: FetchOrder,
-  failed: RunResult | undefined,
-  tools: CacheTools,
-): Promise<{ bare: string; fetched: boolean }> {
-  if (await hasCommit(bare, order, tools)) return { bare, fetched: true };
-  throw await missing(order, failed);
 }
 
 /** What git says when our own cache is damaged or locked, not the remote. */
@@ -112,7 +105,7 @@ async function hasCommit(bare: string, order: FetchOrder, tools: CacheTools): Pr
   return result.code === 0;
 }
 
-/** By the commit's name; where the server refuses that, by the branch it was found on; at last everything. */
+/** By the commit's name; where the server refuses that, by the branch it was found on; at last everything. Undefined once the commit is there. */
 async function fetchAnyWay(bare: string, order: FetchOrder, tools: CacheTools): Promise<RunResult | undefined> {
   const keep = `${order.commit}:refs/bindery/${order.commit}`;
   const first = await fetch(bare, ['--depth=1'], [keep], order, tools);
@@ -179,10 +172,10 @@ async function pin(bare: string, order: FetchOrder, tools: CacheTools): Promise<
   return result.code === 0;
 }
 
-async function missing(order: FetchOrder, failed: RunResult | undefined): Promise<BinderyError> {
-  if (failed && !isRefusal(failed)) return remoteError(failed, order.url, order.timeoutMs / 1000);
+async function missing(order: FetchOrder, failed: RunResult): Promise<BinderyError> {
+  if (!isRefusal(failed)) return remoteError(failed, order.url, order.timeoutMs / 1000);
   return new BinderyError('ref_not_found', `${order.url} has no commit ${order.commit}.`, {
     hint: order.branch ? 'The branch has moved meanwhile: launch again.' : 'It may have been removed, or belong to a fork.',
-    ...(failed ? { logTail: tail(failed.stderr) } : {}),
+    logTail: tail(failed.stderr),
   });
 }
