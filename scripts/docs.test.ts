@@ -26,8 +26,8 @@ function commands(): Map<string, Set<string>> {
 /** Command lines of ours in a page, in blocks and in the text, as the words after `bindery`. */
 function commandLines(page: string): { page: string; words: string[] }[] {
   const text = readFileSync(page, 'utf8');
-  const blocks = [...text.matchAll(/^```\w*\n([^]*?)^```/gm)].flatMap((match) => (match[1] ?? '').split('\n'));
-  const spans = [...text.replaceAll(/^```[^]*?^```/gm, '').matchAll(/`([^`\n]+)`/g)].map((match) => match[1] ?? '');
+  const blocks = [...text.matchAll(/^ *```\w*\n([^]*?)^ *```/gm)].flatMap((match) => (match[1] ?? '').split('\n'));
+  const spans = [...text.replaceAll(/^ *```[^]*?^ *```/gm, '').matchAll(/`([^`\n]+)`/g)].map((match) => match[1] ?? '');
   return [...blocks, ...spans]
     .map((line) =>
       line

@@ -61,9 +61,11 @@ export class Builds {
     }
   }
 
-  /** Ends every build: a local build dies with its hub. */
-  close(): void {
+  /** Ends every build (a local build dies with its hub) and resolves when none runs any more. */
+  async close(): Promise<void> {
     this.#closing.abort(new BinderyError('cancelled', 'The hub is being stopped.'));
+    for (const go of this.#queue.splice(0)) go();
+    await Promise.allSettled([...this.#runs.values()].map((run) => run.promise));
   }
 
   #find(id: string, retry: boolean): Run | undefined {

@@ -47,7 +47,14 @@ export function failureText(
   { paint }: Terminal,
 ): string {
   const [first = '', ...more] = failure.message.trim().split('\n').map(tame);
-  const tail = (failure.logTail ?? '').trimEnd().split('\n').slice(-20).map(tame);
+  // What the message has said already need not be read twice.
+  const said = (line: string): boolean => line.trim() !== '' && failure.message.includes(line.replace(/^\w+: /, '').trim());
+  const tail = (failure.logTail ?? '')
+    .trimEnd()
+    .split('\n')
+    .slice(-20)
+    .map(tame)
+    .filter((line) => !said(line));
   return [
     `${paint('red', '✗')} ${paint('bold', first)}`,
     ...more.map((line) => `  ${line}`),

@@ -61,7 +61,10 @@ export async function startHub(options: StartOptions): Promise<StartedHub | Foun
   closeSync(from.fd);
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const logTail = (): string => tailOf(log, from.length);
-  const kill = (): void => killGroup(child);
+  const kill = (): void => {
+    child.ref(); // whoever kills it waits for its end
+    killGroup(child);
+  };
   options.signal.addEventListener('abort', kill, { once: true });
   const news = await firstLine(child.stdio[3] as Readable);
   options.signal.removeEventListener('abort', kill);

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { Option, type Command } from 'commander';
 import { LaunchOptions, type LaunchView } from '@bindery/wire/api.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
-import { isFinal, type FailedEvent, type LaunchEvent, type ReadyEvent } from '@bindery/wire/events.ts';
+import { isFinal, type FailedEvent, type LaunchEvent, type Phase, type ReadyEvent } from '@bindery/wire/events.ts';
 import { randomId } from '@bindery/wire/ids.ts';
 import { describeLink, wholeFolder } from '@bindery/wire/link.ts';
 import { systemClock } from '../base/clock.ts';
@@ -100,6 +100,7 @@ export class LaunchRun {
   readonly #terminal: Terminal;
   readonly #more: LaunchOptions;
   #events = 0;
+  #phase: Phase = 'resolving';
 
   constructor(cli: Cli, flags: LaunchFlags, more: LaunchOptions = {}) {
     this.#cli = cli;
@@ -163,6 +164,7 @@ export class LaunchRun {
         if (isFinal(event)) return event;
       }
     } catch (error) {
+      if (signal.aborted && !this.#flags.json) this.#terminal.err('\n  Interrupted.\n');
       if (signal.aborted) await hub.client.cancelLaunch(launch.id, launch.key).catch(() => {}); // it may just have ended
       throw error;
     } finally {
@@ -173,6 +175,7 @@ export class LaunchRun {
 
   #print(event: LaunchEvent): void {
     this.#events = event.seq + 1;
+    this.#phase = event.phase;
     this.#terminal.out(`${JSON.stringify(event)}\n`);
   }
 
@@ -221,7 +224,7 @@ export class LaunchRun {
         seq: this.#events,
         at: new Date().toISOString(),
         phase: 'failed',
-        during: 'resolving',
+        during: this.#phase,
         code,
         message,
         hint,
@@ -233,7 +236,6 @@ export class LaunchRun {
 
   #interrupted(): number {
     if (this.#flags.json) this.#fail(new BinderyError('cancelled', 'Interrupted.'));
-    else this.#terminal.err('  Interrupted.\n');
     return EXIT.interrupted;
   }
 }

@@ -34,9 +34,9 @@ describe('a plan for people', () => {
     const text = planText(view, plain);
     for (const wanted of [
       'user/repo at v1\n',
-      'Python    the newest that meets >=3.9\n            because pyproject.toml asks for it',
-      'Layout    auto\n            because nothing here touches the server',
-      'Step 1    python p0, p1, p2, p3, p4, p5, p6, p7 and 2 more  (requirements.txt)\n            because the file lists packages',
+      'Python    the newest that meets >=3.9\n            pyproject.toml asks for it',
+      'Layout    auto\n            Nothing here touches the server',
+      'Step 1    python p0, p1, p2, p3, p4, p5, p6, p7 and 2 more  (requirements.txt)\n            The file lists packages',
       'Step 2    run postBuild  (postBuild)',
       'Start     start',
       'Variable  A=b',

@@ -27,18 +27,12 @@ export function planText(view: PlanView, paint: Paint): string {
     `  commit    ${source.ref}${source.branch === undefined ? '' : ` (${tame(source.branch)})`}`,
     `  plan      ${view.planId}`,
     '',
-    ...facts.map(
-      ([what, value, why]) => `  ${what.padEnd(9)} ${tame(value)}\n${' '.repeat(12)}${paint('dim', `because ${lowerFirst(tame(why))}`)}`,
-    ),
+    ...facts.map(([what, value, why]) => `  ${what.padEnd(9)} ${tame(value)}\n${' '.repeat(12)}${paint('dim', tame(why))}`),
     '',
     `  ${readsText(plan.reads)}`,
     ...(plan.findings.length === 0 ? [] : ['', '  Files', ...plan.findings.map((finding) => findingLine(finding, paint))]),
     '',
   ].join('\n');
-}
-
-function lowerFirst(text: string): string {
-  return /^[A-Z][a-z ]/.test(text) && !/^(?:Python|Bindery|Git)\b/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 }
 
 function findingLine(finding: Finding, paint: Paint): string {

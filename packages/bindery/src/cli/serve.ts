@@ -42,6 +42,9 @@ export function serveCommand({ terminal, run }: Cli): Command {
     );
 }
 
+/** Milliseconds after its end that a hub's process may take to run dry. */
+const LINGER_MS = 1000;
+
 async function serve(terminal: Terminal, { config }: LoadedConfig, flags: ServeFlags, news: News): Promise<number> {
   const { assemble } = await import('../hub/assemble.ts');
   const { createHub } = await import('../hub/hub.ts');
@@ -66,7 +69,8 @@ async function serve(terminal: Terminal, { config }: LoadedConfig, flags: ServeF
   if (interrupt.signal.aborted) onSignal();
   else interrupt.signal.addEventListener('abort', onSignal, { once: true });
   await hub.closed;
-  interrupt.close();
+  // Nothing that may linger (a background refresh, a connection) keeps a hub that has ended.
+  setTimeout(() => process.exit(EXIT.ok), LINGER_MS).unref();
   return EXIT.ok;
 }
 

@@ -77,5 +77,5 @@ export function enterUrl(origin: string, code: string, next: string | undefined)
   url.searchParams.set('code', code);
   const path = ownPath(next);
   if (path !== '/') url.searchParams.set('next', path);
-  return url.href;
+  return url.href.replaceAll('%2F', '/'); // as good in a query, and shorter to read and to copy
 }

@@ -26,6 +26,8 @@ export interface Pipeline {
   readonly plan: (query: PlanQuery, ctx: Context) => Promise<PlanView>;
   /** Removes environments: those above the size limit, or all that no session uses. */
   readonly collect: (all: boolean) => Promise<{ removed: string[]; freedBytes: number }>;
+  /** Ends what goes on without a launch: builds that nobody watches any more. */
+  readonly close?: () => Promise<void>;
 }
 
 export interface HubOptions {
@@ -115,7 +117,7 @@ async function open(shared: Shared, options: HubOptions, lock: StateLock): Promi
 
   let closing: Promise<void> | undefined;
   const close = (choice: 'stop' | 'keep'): Promise<void> => {
-    closing ??= endHub({ shared, rooms, doors, lock, stopRenewing }, choice).finally(ended.resolve);
+    closing ??= endHub({ shared, pipeline: options.pipeline, rooms, doors, lock, stopRenewing }, choice).finally(ended.resolve);
     return closing;
   };
   return {
@@ -156,13 +158,14 @@ function renewLeases({ engine, config, log }: Shared): () => void {
 
 interface Ending {
   readonly shared: Shared;
+  readonly pipeline: Pipeline;
   readonly rooms: Rooms;
   readonly doors: readonly OpenDoor[];
   readonly lock: StateLock;
   readonly stopRenewing: () => void;
 }
 
-async function endHub({ shared, rooms, doors, lock, stopRenewing }: Ending, sessions: 'stop' | 'keep'): Promise<void> {
+async function endHub({ shared, pipeline, rooms, doors, lock, stopRenewing }: Ending, sessions: 'stop' | 'keep'): Promise<void> {
   stopRenewing();
   await rooms.culler.close();
   await rooms.launches.close();
@@ -170,6 +173,7 @@ async function endHub({ shared, rooms, doors, lock, stopRenewing }: Ending, sess
   await rooms.proxy.close({ graceMs: DRAIN_MS });
   await Promise.all(doors.map(closeDoor));
   await rooms.records.settled();
+  await pipeline.close?.();
   await shared.engine.close();
   await lock.release();
 }
