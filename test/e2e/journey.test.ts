@@ -42,7 +42,7 @@ describe('from a link to a running cell', () => {
     const { page, context } = await openPage(browser);
     page.setDefaultTimeout(120_000);
     await page.goto(home.hub.enterUrl('/'));
-    await page.getByLabel('Repository').fill(`${repository.url}`);
+    await page.getByLabel('Repository').fill(repository.url);
     await page.getByRole('button', { name: 'Launch' }).click();
     await page.waitForURL(/\/\/[a-z2-7]{16}\.localhost:\d+\/s\/[a-z2-7]{16}\/lab/);
     assert.doesNotMatch(page.url(), /token|code/, 'no secret stays in the address');
