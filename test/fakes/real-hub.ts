@@ -44,7 +44,7 @@ export async function realHub({ settings = {}, state, cache = SHARED_CACHE }: Re
       ...init,
       headers: {
         authorization: `Bearer ${hub.key}`,
-        'content-type': 'application/json',
+        ...(init.body ? { 'content-type': 'application/json' } : {}),
         ...(init.headers as Record<string, string> | undefined),
       },
     });
