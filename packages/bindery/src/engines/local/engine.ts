@@ -93,6 +93,11 @@ export class LocalEngine implements Engine {
     return engine;
   }
 
+  /** Where environments, locks and packages lie. */
+  get cacheFolder(): string {
+    return this.#place.config.folders.cache;
+  }
+
   onEnd(listener: (session: Session) => void): void {
     this.#listeners.add(listener);
   }
