@@ -21,7 +21,7 @@ for (const name of wanted.length > 0 ? wanted : Object.keys(PARTS)) {
 if (json) console.log(JSON.stringify(all, undefined, 1));
 
 function line({ name, value, unit, ours, peer, target, met }: Row): string {
-  const spread = (one: Row['ours']): string => `${round(one.median)} (${round(one.min)}–${round(one.max)}, n=${one.n})`;
+  const spread = (one: Row['ours']): string => `${round(one.median)} (${round(one.min)}–${round(one.max)})`;
   return `${met ? 'met   ' : 'MISSED'} ${name}: ${round(value)} ${unit} (target ${target}); ours ${spread(ours)}${peer ? `; peer ${spread(peer)}` : ''}`;
 }
 

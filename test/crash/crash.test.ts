@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -68,13 +68,18 @@ const kill = (pid: number): void => {
 describe('kill -9 at any moment (I3)', () => {
   const folder = new TemporaryFolder();
   const state = mkdtempSync(join(tmpdir(), 'bindery-crash-'));
+  /** Its own, since what is killed here must be nobody else's; what others have fetched is linked into it. */
+  const cache = join(state, 'cache');
   const plain = new Repository(`${folder.path}/plain`);
   const built = new Repository(`${folder.path}/built`);
   const next = random(SEED);
   let hub: HubProcess;
   before(async () => {
     plain.commit({ 'data.txt': 'data\n' });
-    hub = await HubProcess.start(state);
+    mkdirSync(cache);
+    for (const name of ['tools', 'uv-cache', 'bytecode'])
+      if (existsSync(join(SHARED_CACHE, name))) execFileSync('cp', ['-al', join(SHARED_CACHE, name), cache]);
+    hub = await HubProcess.start(state, cache);
   });
   after(async () => {
     await hub.kill('SIGINT');
@@ -110,7 +115,7 @@ describe('kill -9 at any moment (I3)', () => {
     else victims.forEach(kill);
     await until(`${note}: the killed are gone`, () => victims.every((pid) => !existsSync(`/proc/${pid}`) || isZombie(pid)));
     const events = await following;
-    if (target === 'hub') hub = await HubProcess.start(state);
+    if (target === 'hub') hub = await HubProcess.start(state, cache);
     else
       assert.ok(
         ['ready', 'failed'].includes(events.at(-1)?.phase ?? ''),
@@ -145,7 +150,7 @@ describe('kill -9 at any moment (I3)', () => {
   }
 
   function victimsOf(target: (typeof TARGETS)[number]): number[] {
-    if (target === 'builder') return processes('enclose.py').flatMap(({ pid, command }) => (command.includes(SHARED_CACHE) ? [pid] : []));
+    if (target === 'builder') return processes('enclose.py').flatMap(({ pid, command }) => (command.includes(cache) ? [pid] : []));
     if (target === 'supervisor') return processes(`supervise.py ${state}`).map(({ pid }) => pid);
     if (target === 'session') return processes(state).flatMap(({ pid, command }) => (command.startsWith('bwrap') ? [pid] : []));
     return [];
@@ -163,7 +168,7 @@ describe('kill -9 at any moment (I3)', () => {
       });
     });
     const unfinished = (name: string): boolean => name.includes('.part.');
-    await until(`${note}: no half-built environment`, () => !readdirSync(join(SHARED_CACHE, 'environments')).some(unfinished));
+    await until(`${note}: no half-built environment`, () => !readdirSync(join(cache, 'environments')).some(unfinished));
   }
 
   async function savedHas(id: string, round: number, note: string): Promise<void> {

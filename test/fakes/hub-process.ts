@@ -21,8 +21,8 @@ export class HubProcess {
     this.#key = key;
   }
 
-  static async start(state: string, settings: readonly string[] = []): Promise<HubProcess> {
-    const sets = [`folders.cache=${SHARED_CACHE}`, ...settings].flatMap((setting) => ['--set', setting]);
+  static async start(state: string, cache = SHARED_CACHE, settings: readonly string[] = []): Promise<HubProcess> {
+    const sets = [`folders.cache=${cache}`, ...settings].flatMap((setting) => ['--set', setting]);
     const child = spawn(process.execPath, [MAIN, 'serve', '--json', '--port', '0', '--state', state, ...sets], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
