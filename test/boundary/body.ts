@@ -42,7 +42,13 @@ function repository(name: string, files: Readonly<Record<string, string>>): stri
 }
 
 async function launch({ shared, pipeline }: Assembly, folder: string): Promise<Session> {
-  const request = { launchId: randomId(), sessionId: randomId(), link: readLink(folder, {}), options: {}, env: {} };
+  const request = {
+    launchId: randomId(),
+    sessionId: randomId(),
+    link: readLink(folder, {}),
+    options: {},
+    env: { BINDER_ODD: '{no.such}' },
+  };
   const log: string[] = [];
   const ctx = { ...shared, signal: AbortSignal.timeout(300_000), emit: (event: { message: string }) => void log.push(event.message) };
   try {

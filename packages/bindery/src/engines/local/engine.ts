@@ -66,7 +66,7 @@ export class LocalEngine implements Engine {
       log: options.log,
       runtime: () => services.runtime(place),
       uv: () => services.uv(),
-      egress: () => services.egress(place),
+      egress: async () => (options.config.session.network === 'filtered' ? services.egress(place) : undefined),
       ended: (session) => {
         for (const listener of this.#listeners) listener(session);
       },
@@ -167,8 +167,9 @@ class Services {
     ));
   }
 
+  /** Builds have the filtered network whatever sessions have: without it they could install nothing. */
   egress(place: Place): Promise<Egress | undefined> {
-    if (!place.isolated || place.config.session.network !== 'filtered') return Promise.resolve(undefined);
+    if (!place.isolated) return Promise.resolve(undefined);
     return (this.#egress ??= forgetFailure(this.#startEgress(place), () => (this.#egress = undefined)));
   }
 

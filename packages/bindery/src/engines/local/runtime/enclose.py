@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from mounts import private_mounts, unmount, write  # noqa: E402
+from mounts import filled, private_mounts, unmount, write  # noqa: E402
 from usage import Usage, remove_group, take_limits  # noqa: E402
 
 BROKEN = 122
@@ -24,7 +24,7 @@ def main():
     if order["overlay"]:
         private_mounts(order["overlay"])
     fds = {"seccomp": os.open(order["seccomp"], os.O_RDONLY)} if order["seccomp"] else {}
-    argv = [word.format(**fds) if word.startswith("{") and word.endswith("}") else word for word in order["argv"]]
+    argv = filled(order["argv"], fds)
 
     def enter():
         for path in order["join"]:

@@ -89,3 +89,9 @@ def unmount(overlay):
 def write(path, text):
     with open(path, "w") as file:
         file.write(text)
+
+
+def filled(words, fds):
+    """The words of a command with each that is exactly `{name}` replaced by the descriptor of that name; others may hold anything."""
+    numbers = {"{%s}" % name: str(fd) for name, fd in fds.items()}
+    return [numbers.get(word, word) for word in words]

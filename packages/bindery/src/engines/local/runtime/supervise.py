@@ -18,7 +18,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from mounts import private_mounts, unmount, write  # noqa: E402
+from mounts import filled, private_mounts, unmount, write  # noqa: E402
 from usage import Usage, out_of_memory, remove_group, take_limits  # noqa: E402
 
 LOG_BYTES = 1 << 20
@@ -104,7 +104,7 @@ class Session:
         fds = {"listen": listening.fileno(), "ready": ready_write, "order": order_read}
         if order["seccomp"]:
             fds["seccomp"] = os.open(order["seccomp"], os.O_RDONLY)
-        argv = [word.format(**fds) if word.startswith("{") and word.endswith("}") else word for word in order["argv"]]
+        argv = filled(order["argv"], fds)
         self.child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output_write, stderr=output_write, pass_fds=list(fds.values()),
             preexec_fn=self.enter, env={"PATH": "/usr/bin:/bin"},
@@ -255,7 +255,7 @@ def save(order):
     """Runs the saving sandbox; its standard output is the archive. Returns bytes, 0 when nothing was changed."""
     part = order["save"]["to"] + ".part"
     fds = {"seccomp": os.open(order["seccomp"], os.O_RDONLY)} if order["seccomp"] else {}
-    argv = [word.format(**fds) if word.startswith("{") and word.endswith("}") else word for word in order["save"]["argv"]]
+    argv = filled(order["save"]["argv"], fds)
     os.makedirs(os.path.dirname(part), mode=0o700, exist_ok=True)
     limit = order["save"]["bytes"]
 
