@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
-import { openPage, startBrowser } from '../fakes/browser.ts';
+import { assertAccessible, openPage, startBrowser } from '../fakes/browser.ts';
 import { NullEngine } from '../fakes/engine.ts';
 import { nullHub, type NullHub } from '../fakes/null-hub.ts';
 
@@ -52,6 +52,23 @@ describe('the hub, its page and a browser', () => {
     assert.match(page.url(), /^http:\/\/[a-z2-7]{16}\.localhost:\d+\/s\/[a-z2-7]{16}\/$/);
     assert.deepEqual(complaints, []);
     assert.equal(engine.sessions.size, 1);
+    await context.close();
+  });
+
+  it('leads on from the link that is printed for a session, and a second time in the same browser', async () => {
+    const { sessionId } = (await hub.events((await hub.launch('user/repo')).id)).find((event) => event.phase === 'ready') ?? {};
+    const link = hub.hub.enterUrl(`/open/${sessionId}`);
+    const { page, context, complaints } = await openPage(browser);
+    for (const _ of [1, 2]) {
+      await page.goto(link);
+      await page.getByRole('heading', { name: 'the session' }).waitFor();
+      assert.equal(page.url().replace(/:\d+/, ''), `http://${sessionId}.localhost/s/${sessionId}/`);
+    }
+    assert.deepEqual(complaints, []);
+    await page.goto(`${hub.url}/open/${'a'.repeat(16)}`);
+    await page.getByRole('heading', { name: 'The notebook cannot be opened' }).waitFor();
+    await page.getByText('There is no session').waitFor();
+    await assertAccessible(page, 'session not opened');
     await context.close();
   });
 
