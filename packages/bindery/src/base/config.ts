@@ -29,7 +29,10 @@ export const ConfigSchema = z.strictObject({
       port: z.number().int().min(0).max(65535).default(8585).describe('Port; the next free one is taken where it is in use, 0 means any.'),
       publicUrl: z.url().optional().describe('Address under which people reach a hub that is not on loopback.'),
       sessionHost: z.string().optional().describe('Wildcard host for sessions of a hub that is not on loopback: *.example.org'),
-      allowOrigins: z.array(z.string()).default([]).describe('Origins of other sites that may call /build and the API.'),
+      allowOrigins: z
+        .array(z.string())
+        .default([])
+        .describe('Origins of other sites that may call /build and the API; * (any) only where hub.open holds.'),
       open: z.boolean().optional().describe('Whether launches need no key; default: no on loopback, yes elsewhere.'),
       launchesPerHour: z
         .number()

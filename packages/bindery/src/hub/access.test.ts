@@ -240,6 +240,7 @@ test('a hub for everybody needs walls and names; there a stranger launches, but 
   await assert.rejects(nullHub({ engine: unsafe, config: { hub: open } }), { code: 'sandbox_unavailable' });
   await assert.rejects(nullHub({ config: { hub: { open: true } } }), { code: 'config_invalid' });
   await assert.rejects(nullHub({ config: { hub: { host: '0.0.0.0' } } }), { code: 'config_invalid' });
+  await assert.rejects(nullHub({ config: { hub: { allowOrigins: ['*'] } } }), { code: 'config_invalid' });
   await using hub = await nullHub({ config: { hub: open } });
   const url = `http://127.0.0.1:${hub.port}`;
   const host = { host: 'hub.example' };

@@ -39,7 +39,7 @@ export class BuildStream {
     try {
       asked = this.#read(req);
       launch = this.#reconnects.resume(client);
-      if (!launch && isBrowser(req) && this.#reconnects.comesBack(client)) {
+      if (!launch && isEventSource(req) && this.#reconnects.comesBack(client)) {
         // The one status by which a browser's EventSource stops asking.
         await reply.code(204).send();
         return;
@@ -164,7 +164,10 @@ function clientOf(req: FastifyRequest): string {
   return [req.caller.by, req.ip, origin, agent, req.raw.url ?? ''].join(' ').slice(0, 8192);
 }
 
-/** Browsers say of every request how it came about; programs do not. */
-function isBrowser(req: FastifyRequest): boolean {
-  return req.headers['sec-fetch-mode'] !== undefined || req.headers.origin !== undefined;
+/**
+ * A browser's own EventSource, the one client that asks again by itself: it never takes an answer from a cache, and browsers say
+ * of every request where it comes from. Clients built on fetch do without the first, programs without the second.
+ */
+function isEventSource({ headers }: FastifyRequest): boolean {
+  return headers['sec-fetch-site'] !== undefined && (headers['cache-control'] ?? '').includes('no-cache');
 }

@@ -27,7 +27,7 @@ export interface Caller {
 
 export interface CallersOptions {
   readonly key: string;
-  /** Origins of other sites that may call. */
+  /** Origins of other sites that may call; `*` for any. */
   readonly allowOrigins: readonly string[];
   /** Address people reach the hub under, where it is fixed. */
   readonly publicUrl: string | undefined;
@@ -64,7 +64,7 @@ export class Callers {
     const fetchSite = headers['sec-fetch-site'];
     if (origin !== undefined) {
       if (origin === this.origin(headers)) return fetchSite === undefined || fetchSite === 'same-origin' ? 'own' : 'foreign';
-      return this.#allowed.has(origin) ? 'allowed' : 'foreign';
+      return this.#allowed.has(origin) || this.#allowed.has('*') ? 'allowed' : 'foreign';
     }
     return fetchSite === undefined || fetchSite === 'same-origin' || fetchSite === 'none' ? 'own' : 'foreign';
   }

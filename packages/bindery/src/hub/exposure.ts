@@ -20,7 +20,13 @@ export function isOpen({ hub }: Config): boolean {
  */
 export function checkExposure({ config, engine }: Shared): void {
   const { host, publicUrl, sessionHost } = config.hub;
-  if (isLoopback(host) && !isOpen(config)) return;
+  if (isLoopback(host) && !isOpen(config)) {
+    if (config.hub.allowOrigins.includes('*'))
+      throw new BinderyError('config_invalid', 'Only a hub for everybody may be called from every site (hub.allowOrigins).', {
+        hint: 'Name the origins of the sites that may call: https://book.example.org',
+      });
+    return;
+  }
   if (!engine.isolated)
     throw new BinderyError('sandbox_unavailable', `No sandbox works on this machine, so the hub does not serve others on ${host}.`, {
       hint: 'Listen on localhost, or see bindery doctor.',

@@ -215,6 +215,25 @@ test('changed files that were saved at the end can be downloaded', async () => {
   assert.match(await (await status(session)).text(), /more than 2 GB/);
 });
 
+test('a session that ends before its launch is ready fails it, and is told as ended', async () => {
+  const { launch: run, ...others } = nullPipeline();
+  const hasty: typeof run = async (request, ctx) => {
+    const made = await run(request, ctx);
+    (ctx.engine as NullEngine).endSession(request.sessionId, 'crash', { message: 'It crashed at once.' });
+    return made;
+  };
+  await using hub = await nullHub({ pipeline: { ...others, launch: hasty } });
+  const { id } = await hub.launch('user/repo');
+  const last = (await hub.events(id)).at(-1);
+  assert.ok(last?.phase === 'failed');
+  assert.deepEqual([last.code, last.message], ['start_failed', 'It crashed at once.']);
+  const { sessions } = (await (await hub.fetch('/api/v1/sessions')).json()) as { sessions: { state: string; endReason: string }[] };
+  assert.deepEqual(
+    sessions.map(({ state, endReason }) => [state, endReason]),
+    [['ended', 'crash']],
+  );
+});
+
 test('a hub that is started again takes up its sessions: tokens, keys, pages and reasons still hold', async () => {
   const state = await mkdtemp(join(tmpdir(), 'null-hub-'));
   await using engine = await NullEngine.start();

@@ -34,6 +34,7 @@ export interface SessionsOptions {
 const GRACE_MS = 10_000;
 /** Ended sessions that are remembered. */
 const KEEP_ENDED = 500;
+const KEEP_EARLY = 100;
 
 /** Why a session ended, for people; the engine may know it better. */
 const REASONS: Readonly<Record<EndReason, string>> = {
@@ -54,6 +55,8 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #running = new Map<string, SessionRecord>();
   readonly #ended = new Map<string, SessionRecord>();
+  /** Sessions that ended before the hub heard of their start. */
+  readonly #early = new Map<string, Session>();
   /** Tokens given out since the start, by session: whoever asks again gets the same. */
   readonly #tokens = new Map<string, string>();
 
@@ -88,11 +91,15 @@ export class Sessions {
     }
   }
 
-  /** Gives a session that was just started its route. */
+  /** Gives a session that was just started its route. @throws BinderyError start_failed when it has ended meanwhile */
   add(session: Session, about: Pick<SessionRecord, 'launchId' | 'keyHash' | 'open'>): void {
     const record = { ...about, tokens: [], view: viewOf(session) };
     this.#route(session, record);
     void this.#options.records.save(record);
+    const ended = this.#early.get(session.id);
+    if (!ended) return;
+    this.#end(ended);
+    throw new BinderyError('start_failed', this.record(session.id).view.message ?? REASONS.crash);
   }
 
   /** @throws BinderyError session_not_found */
@@ -204,7 +211,13 @@ export class Sessions {
     const record = this.#running.get(session.id);
     this.#options.proxy.removeRoute(session.id);
     this.#tokens.delete(session.id);
-    if (!record) return;
+    if (!record) {
+      this.#early.set(session.id, session);
+      const oldest = this.#early.keys().next().value;
+      if (this.#early.size > KEEP_EARLY && oldest !== undefined) this.#early.delete(oldest);
+      return;
+    }
+    this.#early.delete(session.id);
     this.#running.delete(session.id);
     const { activeAt } = record.view;
     this.#remember({ ...record, tokens: [], view: { ...viewOf(session), activeAt, state: 'ended' } });
