@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { remoteError } from './git-errors.ts';
+import { remoteError, tail } from './git-errors.ts';
 
 const URL_ = 'https://git.invalid/a/b';
 /** What git 2.39 and curl really say → code, retryable. */
@@ -31,6 +31,7 @@ const SAID: readonly (readonly [stderr: string, code: string, retryable: boolean
   ["fatal: transport 'ext' not allowed", 'link_forbidden', false],
   ['fatal: early EOF\nfatal: fetch-pack: invalid index-pack output', 'fetch_failed', true],
   ['error: RPC failed; curl 28 Operation too slow. Less than 100 bytes/sec transferred the last 60 seconds', 'upstream_unreachable', true],
+  ['remote: fatal: unable to read 548a0db3ba464db3a56dc4925ae87348d7a1c868\nfatal: early EOF', 'fetch_failed', false],
   ['', 'fetch_failed', true],
 ];
 
@@ -42,6 +43,12 @@ for (const [stderr, code, retryable] of SAID)
     assert.deepEqual([error.code, error.retryable], [code, retryable], error.message);
     assert.ok(error.hint.length > 0);
   });
+
+test('the tail shows sentences, not percentages', () => {
+  const said =
+    'Cloning\nReceiving objects:   1% (1/99)\rReceiving objects:  50% (50/99)\rReceiving objects: 100% (99/99), done.\nfatal: x\n';
+  assert.equal(tail(said), 'Cloning\nReceiving objects: 100% (99/99), done.\nfatal: x');
+});
 
 test('a time-out names the host and the time', async () => {
   const error = await remoteError(failed('', true), URL_, 60);

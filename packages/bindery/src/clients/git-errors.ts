@@ -46,6 +46,13 @@ const MEANINGS: readonly Meaning[] = [
     message: ({ host, text }) => `${host} could not be reached: ${cause(text)}`,
   },
   {
+    said: /repository corruption on the remote|fatal: unable to read [0-9a-f]{40}|missing (?:blob|tree|commit) object/,
+    code: 'fetch_failed',
+    message: ({ url }) => `The repository at ${url} is damaged: not all of its files are there.`,
+    hint: () => 'Run git fsck in it.',
+    retryable: false,
+  },
+  {
     said: /certificate|\bSSL|gnutls/i,
     code: 'upstream_unreachable',
     message: ({ host, text }) => `The connection to ${host} is not trusted: ${cause(text)}`,
@@ -86,14 +93,19 @@ export async function remoteError(result: RunResult, url: string, seconds: numbe
   });
 }
 
-/** The end of a tool's output, for the page. */
+/** The end of a tool's output, for the page, without percentages. */
 export function tail(text: string): string {
-  return text.trimEnd().split('\n').slice(-12).join('\n').slice(-2000);
+  const lines = text.split(/\r?\n|\r/).filter((line) => line.trim() !== '' && !/\d+% \(\d+\/\d+\)(?!.*done\.)/.test(line));
+  return lines
+    .slice(-12)
+    .map((line) => line.trimEnd())
+    .join('\n')
+    .slice(-2000);
 }
 
 function cause(text: string): string {
   const lines = text
-    .split('\n')
+    .split(/\r?\n|\r/)
     .map((line) => line.trim())
     .filter(Boolean);
   const line = lines.find((line) => line.startsWith('fatal:')) ?? lines.at(-1) ?? 'git gave no reason';

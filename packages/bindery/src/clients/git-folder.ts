@@ -1,12 +1,16 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 
-/** What a folder of this machine is to Git. A folder inside a repository is `plain`: its own content is meant. */
+/**
+ * What a folder of this machine is to Git. A folder inside a repository is `plain`: its own content is meant. A repository
+ * whose files were never checked out is as good as a `bare` one.
+ */
 export async function folderKind(path: string): Promise<'missing' | 'file' | 'repository' | 'bare' | 'plain'> {
   const there = await stat(path).catch(() => undefined);
   if (!there) return 'missing';
   if (!there.isDirectory()) return 'file';
-  if (await stat(join(path, '.git')).catch(() => undefined)) return 'repository';
+  const names = await readdir(path).catch((): string[] => []);
+  if (names.includes('.git')) return names.length === 1 ? 'bare' : 'repository';
   const marks = await Promise.all(['HEAD', 'objects', 'refs'].map((name) => stat(join(path, name)).catch(() => undefined)));
   return marks.every(Boolean) ? 'bare' : 'plain';
 }

@@ -270,6 +270,15 @@ test('a folder that is no repository is taken as it is; it has no refs', async (
   await assert.rejects(git.resolve(linkTo(join(place, 'a.ipynb')), signal), { code: 'repository_not_found', message: /is a file/ });
 });
 
+test('a clone whose files were never checked out is taken at its HEAD', async () => {
+  using folder = new TemporaryFolder();
+  const repo = new Repository(join(folder.path, 'r'));
+  const head = repo.commit({ a: '1' });
+  repo.git('clone', '--quiet', '--no-checkout', repo.path, join(folder.path, 'clone'));
+  const source = await provider(folder.path).resolve(linkTo(join(folder.path, 'clone')), signal);
+  assert.deepEqual([source.ref, source.note], [head, undefined]);
+});
+
 test('a folder inside a repository means that folder alone', async () => {
   using folder = new TemporaryFolder();
   const repo = new Repository(join(folder.path, 'r'));
