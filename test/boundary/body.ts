@@ -184,7 +184,7 @@ print("PROBE" + json.dumps({"fds": {fd: os.readlink(f"/proc/self/fd/{fd}") for f
   await engine.launcher.stop(session.id, 'stopped', 1000);
   const saved = await engine.saved(session.id);
   const after = digest(store);
-  const result: Seen = {
+  const result: Omit<Seen, 'open'> = {
     own,
     session: session1,
     build: parse(built) as Probe,
@@ -203,9 +203,35 @@ print("PROBE" + json.dumps({"fds": {fd: os.readlink(f"/proc/self/fd/{fd}") for f
     folderGone: !existsSync(join(config.folders.state, 'sessions', session.id, 'home')),
   };
   await engine.launcher.stop(other.id, 'stopped', 1000);
-  found.close();
   await engine.close();
-  return result;
+  const open = await openSession(found.port);
+  found.close();
+  return { ...result, open };
+}
+
+/** A session whose network is open: what it reaches, or why it does not start. */
+async function openSession(port: number): Promise<Seen['open']> {
+  const assembly = await assemble({ ...config, session: { ...config.session, network: 'open' } }, (text) => console.error(text));
+  try {
+    const session = await launch(assembly, join(order.home, 'plain'));
+    const targets = [...order.targets, ['10.0.2.2', port], ['127.0.0.1', port], [order.machine, port]];
+    const printed = await runInKernel(
+      session.address,
+      `
+import json, os, urllib.request
+result = {}
+for host, port in ${JSON.stringify(targets)}:
+  try: result[host] = urllib.request.urlopen(f"http://{host if ':' not in host else '[' + host + ']'}:{port}/", timeout=5).read().decode()
+  except Exception as e: result[host] = "no: " + str(getattr(e, "reason", e))
+print("PROBE" + json.dumps({"reached": result, "change": os.system("nft flush ruleset 2>/dev/null || ip addr add 10.9.9.9/32 dev lo 2>/dev/null") != 0}))`,
+    );
+    await assembly.shared.engine.launcher.stop(session.id, 'stopped', 1000);
+    return parse(printed) as Seen['open'];
+  } catch (error) {
+    return { problem: (error as Error).message };
+  } finally {
+    await assembly.shared.engine.close();
+  }
 }
 
 /** Changes the environment from within in every way that could reach files that others share by hard link. */

@@ -1,7 +1,7 @@
 // Nothing gets out (DESIGN I7): builds and sessions, of a hub started as root and of one without any rights, probed from inside on
 // a machine and in a world that are network namespaces of this test's own. Each wall is a test of its own.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -61,6 +61,8 @@ describe('boundary', { skip: canMakeNetworks() ? false : 'Namespaces cannot be m
 async function observe(network: Network, who: string, home: string, uv: string): Promise<Seen> {
   const nobody = who === 'nobody';
   const own = join(home, 'own');
+  const tun = join(home, 'tun'); // on most machines everybody may open it
+  spawnSync('mknod', ['-m', '666', tun, 'c', '10', '200']);
   mkdirSync(own, { mode: 0o755 });
   if (nobody) for (const folder of [home, own]) chownSync(folder, NOBODY, NOBODY);
   const at = nobody ? shown : (path: string): string => path;
@@ -83,7 +85,7 @@ async function observe(network: Network, who: string, home: string, uv: string):
     at(join(import.meta.dirname, 'body.ts')),
     JSON.stringify(order),
   ];
-  const [command = '', ...args] = [...network.onMachine, ...(nobody ? asNobody() : []), ...program];
+  const [command = '', ...args] = [...network.onMachine, ...(nobody ? asNobody([[tun, '/dev/net/tun']]) : []), ...program];
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: '/', timeout: 540_000 });
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   const line = out.split('\n').find((each) => each.startsWith('SEEN'));
@@ -309,6 +311,16 @@ function machine(seen: () => Seen, root: boolean): void {
     const [, done, all] = /^changed (\d+) of (\d+)$/.exec(changed ?? '') ?? [];
     assert.ok(Number(done) > 10 && done === all, seen().changes);
     assert.equal(seen().storeUnchanged, true);
+  });
+
+  test('an open network leads everywhere but to this machine and to metadata services; where it cannot be had, no session starts', () => {
+    const { open } = seen();
+    if ('problem' in open) return assert.match(open.problem, /^The open network needs /);
+    assert.equal(open.reached[PUBLIC], `reached ${PUBLIC}`);
+    assert.equal(open.reached['10.20.30.40'], 'reached 10.20.30.40');
+    for (const host of ['169.254.169.254', '168.63.129.16', 'fd00:ec2::254', '10.0.2.2', '127.0.0.1', '81.2.69.2'])
+      assert.match(open.reached[host] ?? '', /^no: /, host);
+    assert.equal(open.change, true, 'neither rules nor addresses can be changed');
   });
 
   test('links that a session leaves behind are not followed when it is saved and removed', () => {

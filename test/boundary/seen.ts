@@ -95,6 +95,8 @@ export interface Seen {
   /** Whether the machine's secrets are what they were. */
   readonly secrets: readonly boolean[];
   readonly openMode: number;
+  /** Of a session whose network is open: by target, or why there is none. */
+  readonly open: { readonly reached: Results; readonly change: boolean } | { readonly problem: string };
   /** Listing of what was saved of the session. */
   readonly saved: string;
   readonly savedCanary: string;

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { OPEN_NAMESERVER } from './egress/open.ts';
 
 /** Where everything lies inside a sandbox, always: scripts, RECORD and bytecode hold these paths (DESIGN idea 1). */
 export const INSIDE = {
@@ -18,8 +19,11 @@ export const INSIDE = {
 export interface Sandbox {
   /** Host uid of what runs in it, for a hub started as root; undefined: the hub's own, in a user namespace. */
   readonly uid: number | undefined;
-  /** `none`: a network namespace with only its own loopback. `host`: for trusted tools alone (uv resolving wheels). */
-  readonly network: 'none' | 'host';
+  /**
+   * `none`: a network namespace with only its own loopback. `host`: for trusted tools alone (uv resolving wheels). `open`: one that
+   * runtime/network.py gives a way out before anything runs in it; the words `{info}` and `{block}` are replaced by file descriptors.
+   */
+  readonly network: 'none' | 'host' | 'open';
   /** [host path, path inside] */
   readonly read: readonly (readonly [string, string])[];
   readonly write: readonly (readonly [string, string])[];
@@ -56,13 +60,16 @@ export function sandboxArgv(box: Sandbox): string[] {
   const rooted = box.uid !== undefined;
   const binds = [...box.read, ...box.write];
   return [
+    // The network must belong to a user namespace that can be entered from outside, which bwrap's own cannot (egress/open.ts).
+    ...(box.network === 'open' && !rooted ? ['unshare', '--user', '--map-root-user', '--net', '--'] : []),
     'bwrap',
     ...(rooted ? [] : ['--unshare-user', '--disable-userns', '--uid', '1000', '--gid', '1000']),
     '--unshare-pid',
     '--unshare-ipc',
     '--unshare-uts',
     '--unshare-cgroup-try',
-    ...(box.network === 'none' ? ['--unshare-net'] : []),
+    ...(box.network === 'none' || (box.network === 'open' && rooted) ? ['--unshare-net'] : []),
+    ...(box.network === 'open' ? ['--info-fd', '{info}', '--block-fd', '{block}'] : []),
     '--hostname',
     'bindery',
     '--die-with-parent',
@@ -112,6 +119,7 @@ export function sandboxArgv(box: Sandbox): string[] {
     ...(box.network === 'host'
       ? ['--ro-bind-try', '/etc/resolv.conf', '/etc/resolv.conf', '--ro-bind-try', '/etc/hosts', '/etc/hosts']
       : ['--ro-bind', `${box.identity}/hosts`, '/etc/hosts']),
+    ...(box.network === 'open' ? ['--ro-bind', `${box.identity}/resolv.conf`, '/etc/resolv.conf'] : []),
     ...['passwd', 'group', 'nsswitch.conf'].flatMap((name) => ['--ro-bind', `${box.identity}/${name}`, `/etc/${name}`]),
     ...folders(
       binds.map(([, inside]) => inside),
@@ -162,6 +170,7 @@ export function identityFiles(uid: number | undefined): Record<string, string> {
     passwd: `root:x:0:0:root:/root:/usr/sbin/nologin\njovyan:x:${id}:${id}:jovyan:${INSIDE.home}:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
     group: `root:x:0:\njovyan:x:${id}:\nnogroup:x:65534:\n`,
     hosts: '127.0.0.1 localhost bindery\n::1 localhost\n',
+    'resolv.conf': `nameserver ${OPEN_NAMESERVER}\n`,
     'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
   };
 }

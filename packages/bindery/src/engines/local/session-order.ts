@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { BinderyError } from '@bindery/wire/errors.ts';
 import type { SessionOrder } from '../../contracts/engine.ts';
 import type { Uv } from '../../clients/uv.ts';
 import { bounded, makeOverlay, trust, wayOut, type Overlay } from './enclosure.ts';
 import type { Egress } from './egress/egress.ts';
+import { openNetworkOrder, openNetworkProblem } from './egress/open.ts';
 import type { Group } from './limits/limits.ts';
 import { ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
 import { INSIDE, sandboxArgv, userEnv, type Sandbox } from './sandbox.ts';
@@ -42,6 +44,8 @@ export async function supervisorOrder(
 ): Promise<{ order: Record<string, unknown>; group: Group }> {
   const { place, uid } = parts;
   const { session } = place.config;
+  const problem = session.network === 'open' ? await openNetworkProblem() : undefined;
+  if (problem !== undefined) throw new BinderyError('sandbox_unavailable', problem, { hint: 'Or set session.network to filtered.' });
   const layers = [join(order.environment.location, 'layer'), join(order.environment.location, 'prefix')].filter((path) => existsSync(path));
   const home = await ownFolder(folder.file('home'), uid, 0o755);
   const identity = await writeIdentity(folder.path, uid);
@@ -65,6 +69,8 @@ export async function supervisorOrder(
     argv: sandboxArgv(box),
     overlay: overlay ?? null,
     seccomp: place.seccomp,
+    network: box.network === 'open' ? openNetworkOrder(uid === undefined) : null,
+    ownUserNamespace: uid === undefined,
     ...limits,
     leaseSeconds: session.lease,
     startSeconds: session.startTimeout,
@@ -95,7 +101,7 @@ function sessionBox(order: SessionOrder, parts: SessionParts, overlay: Overlay |
   const serve = [`${python}/bin/python`, '-I', '-B', `${INSIDE.runtime}/serve.py`, '{order}'];
   return {
     uid: parts.uid,
-    network: 'none',
+    network: place.config.session.network === 'open' ? 'open' : 'none',
     identity,
     cwd: INSIDE.home,
     seccomp: true,

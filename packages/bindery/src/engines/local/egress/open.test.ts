@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { text } from 'node:stream/consumers';
 import { canMakeNetworks, makeNetwork, type Network } from '../../../../../../test/fakes/network.ts';
-import { openNetworkProblem, rules } from './open.ts';
+import { asNobody, shown } from '../../../../../../test/fakes/unprivileged.ts';
+import { RUNTIME, writeIdentity } from '../place.ts';
+import { sandboxArgv } from '../sandbox.ts';
+import { openNetworkOrder, openNetworkProblem, rules } from './open.ts';
 
 const problem = canMakeNetworks() ? await openNetworkProblem() : 'Namespaces cannot be made here.';
 const WORLD = ['93.184.216.34/32', '10.20.30.40/32', '169.254.169.254/32', '168.63.129.16/32', '100.100.100.200/32'];
@@ -26,38 +29,31 @@ test('the rules close this machine and the metadata services, of both families, 
 });
 
 /**
- * Runs on the stand-in machine: starts a sandbox (whose namespace is made as `before` says), opens its network, tries the
- * targets from inside, and prints what came of it. With a loopback server of the machine's own to be missed.
+ * Runs on the stand-in machine, as a session's supervisor does: starts a sandbox, opens its network, then lets it go on; prints
+ * what its program prints. With a server of the machine's own to be missed. With `keep` the network is left to end by itself.
  */
-const BODY = `
-import { createServer } from 'node:http';
-import { spawn } from 'node:child_process';
-import { readFileSync, existsSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
-import { openNetwork } from ${JSON.stringify(new URL('./open.ts', import.meta.url).href)};
-const { argv, name, targets, close } = JSON.parse(process.argv[1]);
-const server = createServer((_, r) => r.end('the machine itself')).listen(8080, '::');
-const child = spawn(argv[0], argv.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] });
-const inside = (pid) => readFileSync('/proc/' + pid + '/comm', 'utf8').trim() === name;
-while (!inside(child.pid)) await new Promise(setImmediate);
-const { promise, resolve } = Promise.withResolvers();
-child.stdout.once('data', resolve);
-await promise; // the program in the sandbox runs, and waits
-const kids = (pid) => readFileSync('/proc/' + pid + '/task/' + pid + '/children', 'utf8').trim().split(' ').filter(Boolean).map(Number);
-const deepest = (pid) => kids(pid).length ? deepest(kids(pid)[0]) : pid;
-const pid = process.getuid() === 0 ? deepest(child.pid) : child.pid;
-const network = await openNetwork(pid);
-child.stdin.end(JSON.stringify(targets) + '\\n');
-const out = await text(child.stdout);
-if (close) await network.close();
-server.close();
-console.log(JSON.stringify({ pid, result: JSON.parse(out) }));
-process.exit();
+const DRIVER = `
+import http.server, json, os, socket, subprocess, sys, threading
+order = json.loads(sys.argv[1])
+sys.path.insert(0, order["runtime"])
+from mounts import filled
+from network import open_network, sandbox_pid
+class Server(http.server.ThreadingHTTPServer): address_family = socket.AF_INET6
+threading.Thread(target=Server(("::", 8080), http.server.SimpleHTTPRequestHandler).serve_forever, daemon=True).start()
+info, info_write = os.pipe(); block, go = os.pipe()
+child = subprocess.Popen(filled(order["argv"], {"info": info_write, "block": block}), stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(info_write, block))
+os.close(info_write); os.close(block)
+pid = sandbox_pid(info, child.pid, order["own"])
+network = open_network(order["network"], pid)
+os.write(go, b"1")
+out, _ = child.communicate(json.dumps(order["targets"]).encode() + b"\\n")
+if not order["keep"]: os.close(network)
+print(json.dumps({"pid": pid, "result": json.loads(out.decode())}), flush=True)
+os._exit(0)
 `;
 /** Runs in the sandbox: the first line of its input says whom to try. */
 const PROBE = `
 import json, subprocess, sys, urllib.request, socket
-print("ready", flush=True)
 result = {}
 for target in json.loads(sys.stdin.readline()):
   try: result[target] = urllib.request.urlopen("http://" + target + "/", timeout=4).read().decode()
@@ -75,6 +71,7 @@ describe('open network', { skip: problem ?? false }, () => {
   before(async () => {
     network = await makeNetwork(WORLD);
     folder = mkdtempSync(join(tmpdir(), 'open-'));
+    chmodSync(folder, 0o755);
     spawnSync('mknod', ['-m', '666', join(folder, 'tun'), 'c', '10', '200']);
   });
   after(async () => {
@@ -82,36 +79,7 @@ describe('open network', { skip: problem ?? false }, () => {
     rmSync(folder, { recursive: true });
   });
 
-  const SANDBOX =
-    '--unshare-pid --unshare-ipc --cap-drop ALL --ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 --symlink usr/bin /bin --proc /proc --dev /dev --die-with-parent'.split(
-      ' ',
-    );
-  const program = ['--', '/usr/bin/python3', '-I', '-c', PROBE];
-  const users: [string, string, string[], string[]][] = [
-    ['root', 'bwrap', ['bwrap', '--unshare-net', ...SANDBOX, ...program], []],
-    [
-      'an unprivileged user',
-      'bwrap',
-      [
-        'unshare',
-        '--user',
-        '--map-root-user',
-        '--net',
-        '--',
-        'bwrap',
-        '--unshare-user',
-        '--disable-userns',
-        '--uid',
-        '1000',
-        '--gid',
-        '1000',
-        ...SANDBOX,
-        ...program,
-      ],
-      ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'],
-    ],
-  ];
-  for (const [who, name, argv, as] of users) {
+  for (const who of ['root', 'nobody']) {
     test(`as ${who}: the internet and private networks are there; this machine and the metadata services are not`, async () => {
       const targets = [
         '93.184.216.34',
@@ -124,18 +92,27 @@ describe('open network', { skip: problem ?? false }, () => {
         `${network.machine}:8080`,
         '[fd77::2]:8080',
       ];
-      const tun = ['unshare', '--mount', '--', 'sh', '-c', 'mount --bind "$0" /dev/net/tun && exec "$@"', join(folder, 'tun')];
-      const [command, ...args] = [
-        ...network.onMachine,
-        ...tun,
-        ...as,
-        process.execPath,
-        '--input-type=module',
-        '-e',
-        BODY,
-        JSON.stringify({ argv, name, targets, close: as.length > 0 }),
-      ];
-      const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000, cwd: '/' });
+      const root = who === 'root';
+      const uid = root ? 200_000 : undefined;
+      const argv = sandboxArgv({
+        uid,
+        network: 'open',
+        read: [],
+        write: [],
+        links: [],
+        env: {},
+        cwd: '/',
+        identity: await writeIdentity(folder, uid),
+        shmBytes: 2 ** 20,
+        tmpBytes: 2 ** 20,
+        seccomp: false,
+        command: ['/usr/bin/python3', '-I', '-c', PROBE],
+      });
+      const carried = { ...openNetworkOrder(!root), rules: rules([network.machine, 'fd77::2']) };
+      const order = { argv, own: !root, network: carried, targets, keep: root, runtime: root ? RUNTIME : shown(RUNTIME) };
+      const lowered = root ? [] : asNobody([[join(folder, 'tun'), '/dev/net/tun']]);
+      const [command, ...args] = [...network.onMachine, ...lowered, '/usr/bin/python3', '-c', DRIVER, JSON.stringify(order)];
+      const child = spawn(command ?? '', args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000, cwd: '/' });
       const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
       assert.ok(out.includes('{'), err);
       const { pid, result } = JSON.parse(out) as { pid: number; result: Record<string, unknown> };

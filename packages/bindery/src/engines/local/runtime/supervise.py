@@ -19,6 +19,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from mounts import filled, private_mounts, unmount, write  # noqa: E402
+from network import open_network, sandbox_pid  # noqa: E402
 from usage import Usage, out_of_memory, remove_group, take_limits  # noqa: E402
 
 LOG_BYTES = 1 << 20
@@ -104,6 +105,9 @@ class Session:
         fds = {"listen": listening.fileno(), "ready": ready_write, "order": order_read}
         if order["seccomp"]:
             fds["seccomp"] = os.open(order["seccomp"], os.O_RDONLY)
+        if order.get("network"):
+            info, fds["info"] = os.pipe()
+            fds["block"], go = os.pipe()
         argv = filled(order["argv"], fds)
         self.child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output_write, stderr=output_write, pass_fds=list(fds.values()),
@@ -117,8 +121,21 @@ class Session:
             write_all(self.order_write, json.dumps(serve).encode() + b"\n")
         except OSError:
             pass  # it died at once: watch() says so with its log
+        if order.get("network"):
+            self.open_network(info, go)
         self.used = Usage(order["watch"], self.child.pid)
         tell({"event": "started", "pid": self.child.pid})
+
+    def open_network(self, info, go):
+        """The sandbox waits for `go`: nothing runs in it before the rules of its network are set."""
+        try:
+            self.network = open_network(self.order["network"], sandbox_pid(info, self.child.pid, self.order["ownUserNamespace"]))
+            os.write(go, b"1")
+        except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
+            self.ask("start", str(error))
+            self.child.kill()
+        os.close(info)
+        os.close(go)
 
     def enter(self):
         """In the child, before the sandbox is made: joins its groups and takes its limits."""
