@@ -99,6 +99,11 @@ function done(result: RunResult, folder: string): RunResult {
   if (result.code === 0) return result;
   if (/no space left|quota exceeded/i.test(result.stderr))
     throw new BinderyError('disk_full', 'The disk is full.', { logTail: tail(result.stderr) });
+  const unborn = /'([^'\n]+?)\/?' does not have a commit checked out/.exec(result.stderr)?.[1];
+  if (unborn)
+    throw new BinderyError('tree_invalid', `${join(folder, unborn)} is a repository of its own that has no commits yet.`, {
+      hint: 'Commit something in it, or leave it out by .gitignore.',
+    });
   const denied = /(?:open|opendir|unable to (?:read|stat))\(?["' ]+([^"'\n]*)["']?\)?:? .*Permission denied/i.exec(result.stderr)?.[1];
   throw new BinderyError(
     'fetch_failed',

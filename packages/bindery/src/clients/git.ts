@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Config } from '../base/config.ts';
 import { run, type RunResult } from '../base/run.ts';
 import type { Reach, Worker } from '../base/worker.ts';
@@ -86,7 +87,7 @@ export function makeGit(worker: Worker, inherited: Readonly<Record<string, strin
     GIT_COMMITTER_NAME: 'Bindery',
     GIT_COMMITTER_EMAIL: 'bindery@localhost',
   };
-  const authorities = AUTHORITIES.flatMap((name) => passed[name] ?? []);
+  const authorities = AUTHORITIES.flatMap((name) => passed[name] ?? []).filter((path) => existsSync(path));
   return async (args, call) => {
     const bound = call.remote === undefined || checkHost === undefined ? [] : await checkHost(call.remote);
     const argv: [string, ...string[]] = ['git', ...SETTINGS, ...bound, ...(call.folder === undefined ? [] : ['-C', call.folder]), ...args];

@@ -46,6 +46,7 @@ export async function assemble(given: Config, say: (message: string) => void = (
   const clock = systemClock;
   const worker = helperUser();
   const engine = await createLocalEngine({ config, log, clock, worker, variables: process.env, say });
+  await removeUnused(config.folders.cache, 0, clock.now()); // what a crash left half-fetched
   const turns = new Turns();
   const shared = {
     config,

@@ -279,6 +279,17 @@ test('a clone whose files were never checked out is taken at its HEAD', async ()
   assert.deepEqual([source.ref, source.note], [head, undefined]);
 });
 
+test('a repository without commits inside a folder is named', async () => {
+  using folder = new TemporaryFolder();
+  const repo = new Repository(join(folder.path, 'r'));
+  repo.commit({ a: '1' });
+  new Repository(join(repo.path, 'in ner')).write({ b: '2' });
+  await assert.rejects(provider(folder.path).resolve(linkTo(repo.path), signal), {
+    code: 'tree_invalid',
+    message: /r\/in ner is a repository/,
+  });
+});
+
 test('a folder inside a repository means that folder alone', async () => {
   using folder = new TemporaryFolder();
   const repo = new Repository(join(folder.path, 'r'));
