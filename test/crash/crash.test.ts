@@ -161,7 +161,10 @@ describe('kill -9 at any moment (I3)', () => {
     await until(`${note}: every session lives or has ended`, async () => {
       const listed = await hub.sessions();
       return readdirSync(join(state, 'sessions')).every((id) => {
-        const supervised = processes(`supervise.py ${join(state, 'sessions', id)}`).length > 0;
+        // One that only clears up after a killed one has a further word.
+        const supervised = processes(join(state, 'sessions', id)).some(({ command }) =>
+          command.trimEnd().endsWith(`supervise.py ${join(state, 'sessions', id)}`),
+        );
         const ended = existsSync(join(state, 'sessions', id, 'ended.json'));
         const shown = listed.find((session) => session.id === id)?.state;
         return ended ? !supervised && (shown === 'ended' || shown === undefined) : supervised && shown === 'running';
