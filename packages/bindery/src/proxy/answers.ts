@@ -72,7 +72,10 @@ export function send(res: ServerResponse, answer: Answer): void {
 
 /** Cuts the connection when the rest of a request's body has not come after so many milliseconds. */
 export function cutAfter(req: IncomingMessage, ms: number): void {
-  const timer = setTimeout(() => req.socket.destroy(), ms).unref();
+  // A request without a body is complete though nobody has read its end: its answer may stream for hours.
+  const timer = setTimeout(() => {
+    if (!req.complete) req.socket.destroy();
+  }, ms).unref();
   req.on('end', () => clearTimeout(timer)).on('close', () => clearTimeout(timer));
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile, chmod } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile, chmod, rename } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
@@ -50,7 +50,8 @@ export async function runRepositorySteps(
   await mkdir(scratch, { recursive: true, mode: 0o755 });
   const home = await ownFolder(join(scratch, 'home'), uid, 0o755);
   const cache = await ownFolder(join(scratch, 'cache'), uid);
-  const overlay = await makeOverlay(scratch, [join(folder, 'prefix')], place, uid);
+  const overlay = place.overlay ? await makeOverlay(scratch, [join(folder, 'prefix')], place, uid) : undefined;
+  const environment = overlay?.mount ?? (await ownCopy(join(folder, 'prefix'), join(scratch, 'prefix'), uid));
   const identity = await writeIdentity(scratch, uid);
   const requirements = join(scratch, 'source.txt');
   const bytecode = join(scratch, 'bytecode.json');
@@ -96,7 +97,7 @@ export async function runRepositorySteps(
       ...trusted.read,
     ],
     write: [
-      [overlay.mount, INSIDE.environment],
+      [environment, INSIDE.environment],
       [home, INSIDE.home],
       [cache, '/run/bindery/cache'],
     ],
@@ -110,7 +111,7 @@ export async function runRepositorySteps(
       box: box(command, more),
       overlay,
       allowed,
-      folders: [home, cache, overlay.upper],
+      folders: [home, cache, overlay?.upper ?? environment],
       scratch,
       timeoutMs: place.config.build.timeout * 1000,
       signal,
@@ -168,7 +169,7 @@ export async function runRepositorySteps(
     `${INSIDE.runtime}/bytecode.py`,
     '/run/bindery/bytecode.json',
   ]);
-  await keep(place, folder, scratch, home, overlay, uid);
+  await keep(place, folder, { scratch, home, environment, overlay }, uid);
 }
 
 /** The index as sandboxes may know it: where it has credentials they get none of it. */
@@ -197,24 +198,48 @@ function command(step: Step): readonly string[] {
   return [...install, '-r', '/run/bindery/source.txt'];
 }
 
+/** The prefix again, with no file shared with the store, for a build where nothing can be laid over it. */
+async function ownCopy(from: string, to: string, uid: number | undefined): Promise<string> {
+  await must(['cp', '-a', '--reflink=auto', '--', from, to]);
+  await giveAll(to, uid);
+  return to;
+}
+
+interface Left {
+  readonly scratch: string;
+  readonly home: string;
+  readonly environment: string;
+  readonly overlay: Overlay | undefined;
+}
+
 /** Takes over what the steps left, as the worker's: nothing runs any more that could change it. */
-async function keep(place: Place, folder: string, scratch: string, home: string, overlay: Overlay, uid: number | undefined): Promise<void> {
-  const { rename } = await import('node:fs/promises');
+async function keep(place: Place, folder: string, { scratch, home, environment, overlay }: Left, uid: number | undefined): Promise<void> {
   await rm(join(home, '.git'), { recursive: true, force: true });
   await rm(join(home, '.cache'), { recursive: true, force: true });
-  await rename(overlay.upper, join(folder, 'layer'));
+  const changed = overlay ? join(folder, 'layer') : join(folder, 'prefix');
+  if (!overlay) await removeAll(changed);
+  await rename(overlay?.upper ?? environment, changed);
   await rename(home, join(folder, 'leftovers'));
-  for (const name of ['layer', 'leftovers']) {
-    await chmod(join(folder, name), 0o755);
-    if (uid === undefined) continue;
-    const result = await run(['chown', '-hR', `${place.worker.uid}:${place.worker.uid}`, '--', join(folder, name)], {
-      env: { PATH: '/usr/bin:/bin' },
-      timeoutMs: 600_000,
-    });
-    if (result.code !== 0)
-      throw new BinderyError('build_failed', 'What the build left could not be taken over.', { logTail: result.stderr.slice(-2000) });
+  for (const path of [changed, join(folder, 'leftovers')]) {
+    await chmod(path, 0o755);
+    if (uid !== undefined) await giveAll(path, place.worker.uid);
   }
   await removeAll(scratch);
+}
+
+/** Makes a folder and all in it a uid's, links themselves and not what they lead to. */
+async function giveAll(path: string, uid: number | undefined): Promise<void> {
+  if (uid !== undefined) await must(['chown', '-hR', `${uid}:${uid}`, '--', path]);
+}
+
+async function must(argv: readonly [string, ...string[]]): Promise<void> {
+  const result = await run(argv, { env: { PATH: '/usr/bin:/bin' }, timeoutMs: 600_000 });
+  if (result.code !== 0)
+    throw new BinderyError(
+      /No space left/.test(result.stderr) ? 'disk_full' : 'build_failed',
+      `${argv[0]} failed while files of the build were laid out.`,
+      { logTail: result.stderr.slice(-2000) },
+    );
 }
 
 /** Removes a folder in which a stranger may have closed folders against their owner. */
