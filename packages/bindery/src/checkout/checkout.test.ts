@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { GitServer } from '../../../../test/fakes/git-server.ts';
 import { stageContext } from '../../../../test/fakes/context.ts';
 import { Repository, TemporaryFolder } from '../../../../test/fakes/repository.ts';
+import type { Progress } from '../contracts/context.ts';
 import type { Entry, Source, Tree } from '../contracts/source.ts';
 import { checkout } from './checkout.ts';
 
@@ -83,6 +84,22 @@ test('a launch that leaves does not end the fetch of the others', async () => {
   leaver.abort(new Error('closed the tab'));
   await assert.rejects(leaving, { message: 'closed the tab' });
   assert.ok((await staying).folder);
+});
+
+test('I4: a server that stumbles is asked again', async () => {
+  using folder = new TemporaryFolder();
+  const repo = new Repository(join(folder.path, 'r'));
+  const commit = repo.commit({ a: '1' });
+  await using server = await GitServer.start(folder.path);
+  server.options.status = 503;
+  const base = stageContext(folder.path);
+  const emit = (event: Progress): void => {
+    base.events.push(event);
+    if (/Trying again/.test(event.message)) delete server.options.status;
+  };
+  const tree = await checkout(sourceOf(`${server.url}/r`, commit), { ...base, emit });
+  assert.equal((await tree.read('a'))?.toString(), '1');
+  assert.equal(base.events.filter(({ message }) => /could not be reached.* Trying again/.test(message)).length, 1);
 });
 
 test('two commits with the same files are one tree in two work trees', async () => {

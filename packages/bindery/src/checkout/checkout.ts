@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { retry } from '../base/retry.ts';
 import type { Context, Progress } from '../contracts/context.ts';
 import type { Source, Tree } from '../contracts/source.ts';
 import { gitProgress } from './git-progress.ts';
@@ -36,13 +37,12 @@ async function fetchTree(
   call: { signal: AbortSignal; tell: (event: Progress) => void },
 ): Promise<Tree> {
   const line = gitProgress(ctx.clock, (message) => call.tell({ phase: 'fetching', kind: 'log', message }));
-  await materialise(source, home, {
-    config: ctx.config,
-    worker: ctx.worker,
-    turns: ctx.turns,
-    signal: call.signal,
-    info: (message) => call.tell({ phase: 'fetching', kind: 'info', message }),
-    line,
+  const info = (message: string): void => call.tell({ phase: 'fetching', kind: 'info', message });
+  const { config, worker, turns } = ctx;
+  const { signal } = call;
+  await retry(() => materialise(source, home, { config, worker, turns, signal, info, line }), {
+    signal,
+    onRetry: ({ message }) => info(`${message} Trying again.`),
   });
   const made = await openTree(home);
   if (!made) throw new Error(`no tree at ${home}`);

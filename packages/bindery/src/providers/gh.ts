@@ -17,7 +17,7 @@ export interface GhProviderTools {
 }
 
 /** Longest look-up by git, in milliseconds. */
-const LOOKUP_MS = 60_000;
+const LOOKUP_MS = 30_000;
 
 /** GitHub: `user/repo/ref`. Asks the API, and git itself where the API does not answer or cannot tell. */
 export function ghProvider(tools: GhProviderTools): Provider {

@@ -16,7 +16,7 @@ export interface GitProviderTools extends CacheTools {
 }
 
 /** Longest look-up of refs, in milliseconds. */
-const LOOKUP_MS = 60_000;
+const LOOKUP_MS = 30_000;
 
 /**
  * Any Git address: `<percent-encoded address>/<ref>`. A folder of this machine is taken as it is now: changed files, or one

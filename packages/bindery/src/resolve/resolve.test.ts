@@ -63,6 +63,15 @@ test('what is being looked up and what was found is told', async () => {
   assert.deepEqual(context.events.at(-1)?.source, { provider: 'gh', url: source.url, ref: source.ref });
 });
 
+test('I4: a hiccup of the host is tried again, and told', async () => {
+  const answers = [Promise.reject(new BinderyError('upstream_unreachable', 'The host is gone.')), Promise.resolve(source)];
+  for (const answer of answers) answer.catch(() => {});
+  const provider = counting(() => answers.shift() ?? assert.fail('asked too often'));
+  const context = stageContext('/nowhere', { providers: new Map([['gh', provider]]) });
+  assert.equal(await resolve(parseLink('a/b'), context), source);
+  assert.equal(context.events[1]?.message, 'The host is gone. Trying again.');
+});
+
 test('a kind of link that this hub does not offer is named', async () => {
   const context = stageContext('/nowhere', { providers: new Map([['gh', counting(async () => source)]]) });
   await assert.rejects(resolve(parseLink('10.5281/zenodo.3242074'), context), {

@@ -1,6 +1,7 @@
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { describeLink, type Link } from '@bindery/wire/link.ts';
 import { formatV2 } from '@bindery/wire/link-v2.ts';
+import { retry } from '../base/retry.ts';
 import type { Context } from '../contracts/context.ts';
 import type { Source } from '../contracts/source.ts';
 
@@ -16,8 +17,9 @@ export async function resolve(link: Link, ctx: Context): Promise<Source> {
     throw new BinderyError('provider_unknown', `Links of the kind "${link.provider}" are not offered by this hub yet.`, {
       hint: `It opens ${[...ctx.providers.keys()].join(', ')} links.`,
     });
+  const onRetry = ({ message }: Error): void => ctx.emit({ phase: 'resolving', kind: 'info', message: `${message} Trying again.` });
   const source = await ctx.sources.do(formatV2(link), { signal: ctx.signal, tell: () => {} }, ({ signal }) =>
-    provider.resolve(link, signal),
+    retry(() => provider.resolve(link, signal), { signal, onRetry }),
   );
   if (source.note) ctx.emit({ phase: 'resolving', kind: 'info', message: source.note });
   const { url, ref, refUrl } = source;
