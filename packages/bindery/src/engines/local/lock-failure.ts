@@ -1,10 +1,16 @@
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { IndexSettings } from '../../clients/package-index.ts';
 
+/** A package without a wheel that can be used, in this version or (undefined) in any that was looked at. */
+export interface Wheelless {
+  readonly name: string;
+  readonly version: string | undefined;
+}
+
 /** Why a resolution did not come to an end, as far as it decides what is tried next. */
 export type Failure =
-  /** No wheel of this package can be used; it may have sources. */
-  | { readonly kind: 'no-wheel'; readonly name: string; readonly version: string | undefined; readonly text: string }
+  /** No wheel of these packages can be used; they may have sources. */
+  | { readonly kind: 'no-wheel'; readonly packages: readonly Wheelless[]; readonly text: string }
   /** A package outside the index must be built to know its dependencies. */
   | { readonly kind: 'must-build'; readonly text: string }
   /** The code of a package failed while its dependencies were asked for. */
@@ -38,8 +44,8 @@ export function failureOf(output: string, index: IndexSettings, asOf: string | u
       logTail: output,
     });
   if (/Couldn't parse requirement/.test(output)) throw new BinderyError('file_invalid', badLine(output), { logTail: output });
-  const wheels = /Wheels are required for `([^`]+)`/.exec(output)?.[1];
-  if (wheels) return { kind: 'no-wheel', name: wheels, version: versionWithout(output, wheels), text };
+  const packages = wheelless(output);
+  if (packages.length > 0) return { kind: 'no-wheel', packages, text };
   if (/Building source distributions is disabled|building .* is disabled/i.test(output)) return { kind: 'must-build', text };
   const built = /Failed to (?:build|download and build|resolve|prepare)[^`\n]*`([\w.-]+)(?:==[^`]*| @ [^`]*)?`/.exec(output)?.[1];
   if (built || /build backend|metadata_generation|Failed to build/i.test(output)) return { kind: 'build', name: built, text };
@@ -105,7 +111,16 @@ function badLine(output: string): string {
   return cause ? `“${cause[2]?.trim()}” is not a requirement: ${cause[1]?.trim()}` : explanation(output);
 }
 
-function versionWithout(output: string, name: string): string | undefined {
-  const escaped = name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
-  return new RegExp(String.raw`\b${escaped}==([\w.+!]+) has no`).exec(output)?.[1];
+/** Every package that the explanation says has no wheel; which of them matters is not said. */
+function wheelless(output: string): Wheelless[] {
+  const found = new Map<string, Wheelless>();
+  const add = (name: string, version: string | undefined): void => void found.set(name, found.get(name) ?? { name, version });
+  for (const [, name = '', version] of output.matchAll(/(?<![\w.-])([A-Za-z0-9][\w.-]*)==([\w.+!]+) has no (?:usable )?wheels/g))
+    add(name, version);
+  for (const [, name = ''] of output.matchAll(
+    /(?<![\w.,<>=!-])([A-Za-z0-9][\w.-]*)(?:[<>=!~][\w.+!,<>=]*)? ha(?:s|ve) no (?:usable )?wheels/g,
+  ))
+    add(name, undefined);
+  for (const [, name = ''] of output.matchAll(/Wheels are required for `([^`]+)`/g)) add(name, undefined);
+  return [...found.values()];
 }

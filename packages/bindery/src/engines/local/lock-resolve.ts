@@ -64,6 +64,11 @@ export type Builds = { readonly only: readonly string[] } | { readonly allBut: r
 
 export type Answer = { readonly packages: readonly LockedPackage[] } | { readonly failure: Failure };
 
+/** Longest resolution, in milliseconds: from wheels, and with packages that are built to learn what they need. */
+const RESOLVING_MS = 180_000;
+const BUILDING_MS = 300_000;
+const TOO_LONG = 'Asking packages that have no wheel for what they need took longer than five minutes.';
+
 /** A folder for one lock's files, removed at the end. */
 export class Scratch implements AsyncDisposable {
   readonly folder: string;
@@ -97,21 +102,23 @@ export async function resolve(question: Question, scratch: Scratch, deps: Resolv
     // why an attempt failed is said once it is known whether another one did not
     if (from === 'stderr' && line.trim() && !/^\s*(?:error|cause|hint|Caused by)\b/.test(line)) log.line(uv.index.redact(line));
   };
-  const timeoutMs = deps.config.build.timeout * 1000;
+  const building = 'allBut' in question.builds || question.builds.only.length > 0;
+  const timeoutMs = Math.min(deps.config.build.timeout * 1000, building ? BUILDING_MS : RESOLVING_MS);
   const reach = [folder, question.interpreter.prefix];
-  const needsWalls = question.strange || 'allBut' in question.builds || question.builds.only.length > 0;
-  const result = needsWalls
-    ? await walled(deps)({
-        argv: [uv.path, ...args],
-        env: publicPart(uv.environment(join(scratch.folder, 'cache')), uv),
-        readOnly: [uv.path, ...reach, ...uv.index.files.filter((file) => existsSync(file))],
-        writable: [scratch.folder],
-        network: 'index',
-        timeoutMs,
-        signal,
-        onLine,
-      })
-    : await uv.run(args, { reach: { read: reach }, timeoutMs, signal });
+  const result =
+    question.strange || building
+      ? await walled(deps)({
+          argv: [uv.path, ...args],
+          env: publicPart(uv.environment(join(scratch.folder, 'cache')), uv),
+          readOnly: [uv.path, ...reach, ...uv.index.files.filter((file) => existsSync(file))],
+          writable: [scratch.folder],
+          network: 'index',
+          timeoutMs,
+          signal,
+          onLine,
+        })
+      : await uv.run(args, { reach: { read: reach }, timeoutMs, signal });
+  if (result.timedOut && building) return { failure: { kind: 'build', name: undefined, text: TOO_LONG } };
   if (result.timedOut) throw new BinderyError('build_timeout', 'Resolving the packages took too long.', { logTail: tail(result, uv) });
   const stderr = uv.index.redact(result.stderr);
   // files without an upload time are left out by uv with a warning only, so packages would seem to be missing
@@ -143,7 +150,7 @@ function compileArguments(question: Question, folder: string): string[] {
     '--no-annotate',
     ...building,
     ...(question.noDependencies ? ['--no-deps'] : []),
-    ...(question.asOf ? ['--exclude-newer', question.asOf] : []),
+    ...(question.asOf ? ['--exclude-newer', question.asOf, ...buildTools(question.asOf)] : []),
     ...(options.prereleases ? ['--prerelease', 'allow'] : []),
     // pip takes the best version of all indexes, and repositories are written for pip
     ...(options.extra.length > 0 ? ['--index-strategy', 'unsafe-best-match'] : []),
@@ -154,6 +161,13 @@ function compileArguments(question: Question, folder: string): string[] {
     ...(question.constraints.length > 0 ? ['--constraints', join(folder, 'constraints.txt')] : []),
     join(folder, 'requirements.in'),
   ];
+}
+
+/** uv builds packages without a pyproject.toml by setuptools 40.8 or newer, which was not there before February 2019. */
+const SETUPTOOLS_40_8 = '2019-03-01T00:00:00.000Z';
+
+function buildTools(asOf: string): string[] {
+  return asOf < SETUPTOOLS_40_8 ? ['--exclude-newer-package', `setuptools=${SETUPTOOLS_40_8}`] : [];
 }
 
 function walled({ sandboxed }: ResolveDeps): Sandboxed {

@@ -3,7 +3,7 @@ import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Interpreter, LockedPackage } from '../../contracts/plan.ts';
 import type { Tree } from '../../contracts/source.ts';
 import { explain } from './lock-explain.ts';
-import type { Failure } from './lock-failure.ts';
+import type { Failure, Wheelless } from './lock-failure.ts';
 import { hasOwnIndexes, resolve, type Answer, type Builds, type Question, type ResolveDeps, type Scratch } from './lock-resolve.ts';
 import { mergedWithLocked } from './lock-locked.ts';
 import { SourceOnly } from './lock-sources.ts';
@@ -38,14 +38,14 @@ export interface Unfit {
   readonly failure: Failure;
 }
 
-/** How many interpreters may build everything from source before we give up: each may take minutes. */
-const MOST_BUILDING = 3;
+/** How many interpreters may build from source what has wheels for others, before we give up: each may take minutes. */
+const MOST_BUILDING = 2;
 /** Packages that exist as sources alone, in one resolution. */
 const MOST_SOURCES = 40;
 
 /**
  * Tries one interpreter after the other. A package that exists as sources alone may be built (in the sandbox); one that
- * has wheels, but not for this interpreter, is a reason to take the next one. Only when none is left is everything built.
+ * has wheels, but not for this interpreter, is a reason to take the next one. Only when none is left is such a one built, too.
  */
 export async function search(search: Search, deps: ResolveDeps): Promise<Found> {
   const sources = await SourceOnly.open(deps.uv.index, deps.signal);
@@ -53,17 +53,19 @@ export async function search(search: Search, deps: ResolveDeps): Promise<Found> 
     const paths = await copyLocals(search, deps);
     const attempt: Attempt = (interpreter, builds) => ask(interpreter, builds, paths, search, deps);
     const unfit: Unfit[] = [];
+    const sourcesAlone = ({ name, version }: Wheelless): Promise<boolean> => sources.has(name, version);
     for (const interpreter of search.candidates) {
-      const answer = await fewestBuilds(interpreter, attempt, sources);
+      const answer = await fewestBuilds(interpreter, attempt, sources, sourcesAlone);
       if ('packages' in answer) return found(search, interpreter, answer.packages, unfit);
       unfit.push({ interpreter, failure: answer.failure });
       deps.log.info(`Python ${interpreter.version} does not do: ${shortReason(answer.failure)}`);
       if (isHopeless(unfit)) break;
     }
-    const hopeful = unfit.filter(({ failure }) => failure.kind === 'no-wheel' || failure.kind === 'must-build').slice(0, MOST_BUILDING);
-    for (const { interpreter } of hopeful) {
-      deps.log.info(`Python ${interpreter.version} again, building from source.`);
-      const answer = await attempt(interpreter, { allBut: [] });
+    // versions that old have wheels for still older interpreters: the oldest one is most likely to build them
+    const hopeful = unfit.filter(({ failure }) => failure.kind === 'no-wheel').toReversed();
+    for (const { interpreter } of hopeful.slice(0, MOST_BUILDING)) {
+      deps.log.info(`Python ${interpreter.version} again, building from source what has no wheel for it.`);
+      const answer = await fewestBuilds(interpreter, attempt, sources, () => Promise.resolve(true));
       if ('packages' in answer) return found(search, interpreter, answer.packages, []);
       unfit.push({ interpreter, failure: answer.failure });
     }
@@ -82,18 +84,33 @@ function isHopeless(unfit: readonly Unfit[]): boolean {
 
 type Attempt = (interpreter: Interpreter, builds: Builds) => Promise<Answer>;
 
-/** Lets exactly those packages be built that cannot be had otherwise. */
-async function fewestBuilds(interpreter: Interpreter, attempt: Attempt, sources: SourceOnly): Promise<Answer> {
+/** Lets exactly those packages be built that cannot be had otherwise and may be. */
+async function fewestBuilds(
+  interpreter: Interpreter,
+  attempt: Attempt,
+  sources: SourceOnly,
+  mayBuild: (one: Wheelless) => Promise<boolean>,
+): Promise<Answer> {
   const only: string[] = [];
   for (;;) {
     const answer = await attempt(interpreter, { only });
     if ('packages' in answer) return answer;
     const { failure } = answer;
     if (failure.kind === 'must-build') return fewestBuildsAround(interpreter, attempt, sources);
-    if (failure.kind !== 'no-wheel' || only.length >= MOST_SOURCES || only.includes(failure.name)) return answer;
-    if (!(await sources.has(failure.name, failure.version))) return answer;
-    only.push(failure.name);
+    if (failure.kind !== 'no-wheel' || only.length >= MOST_SOURCES) return answer;
+    const left = failure.packages.filter(({ name }) => !only.includes(name));
+    // one that is built is never taken as a wheel: first those of which there is none in any version
+    let more = await chosen(left, ({ name }) => sources.has(name, undefined));
+    if (more.length === 0) more = await chosen(left, mayBuild);
+    if (more.length === 0) return answer;
+    only.push(...more);
   }
+}
+
+async function chosen(packages: readonly Wheelless[], by: (one: Wheelless) => Promise<boolean>): Promise<string[]> {
+  const names: string[] = [];
+  for (const one of packages) if (await by(one)) names.push(one.name);
+  return names;
 }
 
 /**
@@ -183,5 +200,6 @@ function found(
 
 function shortReason(failure: Failure): string {
   if (failure.kind !== 'no-wheel') return failure.text;
-  return `${failure.name}${failure.version ? ` ${failure.version}` : ''} has no wheel for it.`;
+  const [first, ...rest] = failure.packages.map(({ name, version }) => `${name}${version ? ` ${version}` : ''}`);
+  return rest.length === 0 ? `${first} has no wheel for it.` : `there is no wheel for it of ${[first, ...rest].join(', ')}.`;
 }

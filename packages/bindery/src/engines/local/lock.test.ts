@@ -145,6 +145,32 @@ test('a package that exists as sources alone is built in the sandbox, on a cache
     assert.ok(!order.writable.some((path) => deps.uv.cache.startsWith(path)) && order.env['UV_CACHE_DIR'] !== deps.uv.cache);
 });
 
+test('sources alone, deep below a package of which older versions would do without: found and built, not gone around', async () => {
+  await using fake = await index([
+    wheel('top', '2.0', { requires: ['middle'] }),
+    sdist('top', '1.0', { requires: ['no-longer-there'] }),
+    wheel('middle', '1.0', { requires: ['bare'] }),
+    sdist('bare', '1.0'),
+  ]);
+  const made = await (await bench(fake)).lock(python('top'));
+  assert.deepEqual(
+    made.packages.filter(({ name }) => /top|middle|bare/.test(name)).map(({ requirement, from }) => `${requirement} ${from}`),
+    ['bare==1.0 source', 'middle==1.0 wheel', 'top==2.0 wheel'],
+  );
+});
+
+test('versions with wheels for other interpreters alone are built on the oldest one, and nothing else is', async () => {
+  const tag = 'cp36-cp36m-manylinux_2_17_x86_64';
+  await using fake = await index([wheel('old', '1.0', { tag }), sdist('old', '1.0'), sdist('two', '2.0'), wheel('two', '1.0')]);
+  const { lock, deps } = await bench(fake);
+  const made = await lock(python('old==1.0', 'two'));
+  assert.equal(made.python.version, (await deps.interpreters.list(signal)).at(-1)?.version);
+  assert.deepEqual(
+    made.packages.filter(({ name }) => /old|two/.test(name)).map(({ requirement, from }) => `${requirement} ${from}`),
+    ['old==1.0 source', 'two==1.0 wheel'],
+  );
+});
+
 test('without a sandbox nothing is built', async () => {
   await using fake = await index([sdist('bare', '1.0')]);
   const { deps, lock } = await bench(fake);
