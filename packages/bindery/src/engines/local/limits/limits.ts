@@ -7,7 +7,7 @@ import { parseMembership, parseMounts } from './hierarchy.ts';
 
 /**
  * Limits on what runs in a sandbox, by control groups where the hub may make some: cgroup v2 in a delegated subtree, or v1
- * where its controllers are writable. What no group bounds is left to rlimits (rlimits.ts) and to the watchdog (watchdog.ts).
+ * where its controllers are writable. What no group bounds is left to rlimits (rlimits.ts) and to the supervisor's eyes (runtime/usage.py).
  * Everything about a group is plain paths, so that the process that starts a sandbox needs no knowledge of either version.
  */
 export interface Limits {

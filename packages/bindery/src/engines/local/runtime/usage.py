@@ -18,11 +18,14 @@ class Usage:
         """(reason, sentence) for the first limit that is broken, else None."""
         memory_limit, process_limit = self.watch["memory"], self.watch["processes"]
         if memory_limit or process_limit:
-            memory, processes = tree_usage(self.root)
+            family = processes_of(self.root)
+            memory, threads = sum(rss for rss, _ in family.values()), sum(count for _, count in family.values())
+            if memory_limit and memory > memory_limit:  # an upper bound: what processes share is counted for each
+                memory = shared_out(family)
             if memory_limit and memory > memory_limit:
                 return "memory", f"It used {memory >> 20} MiB of memory; {memory_limit >> 20} MiB are allowed."
-            if process_limit and processes > process_limit:
-                return "processes", f"It ran {processes} processes; {process_limit} are allowed."
+            if process_limit and threads > process_limit:
+                return "processes", f"It ran {threads} processes and threads; {process_limit} are allowed."
         return self.disk()
 
     def disk(self):
@@ -46,9 +49,9 @@ def take_limits(limits):
         resource.setrlimit(kind, (value, value))
 
 
-def tree_usage(root):
-    """Memory (bytes, resident) and number of processes of `root` and all below it."""
-    parents, memory = {}, {}
+def processes_of(root):
+    """{pid: (resident bytes, threads)} of `root` and all below it. In a PID namespace orphans stay below its first process."""
+    parents, use = {}, {}
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
@@ -56,7 +59,7 @@ def tree_usage(root):
             with open(f"/proc/{name}/stat") as file:
                 fields = file.read().rpartition(")")[2].split()
             parents[int(name)] = int(fields[1])
-            memory[int(name)] = int(fields[21]) * resource.getpagesize()
+            use[int(name)] = (int(fields[21]) * resource.getpagesize(), int(fields[17]))
         except (OSError, IndexError, ValueError):
             continue
     family, grown = {root}, True
@@ -66,17 +69,37 @@ def tree_usage(root):
             if parent in family and pid not in family:
                 family.add(pid)
                 grown = True
-    return sum(memory.get(pid, 0) for pid in family), len(family)
+    return {pid: use[pid] for pid in family if pid in use}
+
+
+def shared_out(family):
+    """Bytes of memory that some processes use, what they share in proportion and files' pages left out (proc(5), smaps_rollup)."""
+    total = 0
+    for pid, (resident, _) in family.items():
+        try:
+            with open(f"/proc/{pid}/smaps_rollup") as file:
+                total += sum(int(line.split()[1]) * 1024 for line in file if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
+        except PermissionError:
+            total += resident
+        except (OSError, ValueError):
+            continue  # it has ended
+    return total
 
 
 def folder_bytes(path):
-    total = 0
+    """Blocks on disk, each file once however many names it has; no link is followed."""
+    total, seen = 0, set()
     for folder, _, names in os.walk(path):
         for name in names:
             try:
-                total += os.lstat(os.path.join(folder, name)).st_blocks * 512
+                info = os.lstat(os.path.join(folder, name))
             except OSError:
                 continue
+            if info.st_nlink > 1:
+                if (info.st_dev, info.st_ino) in seen:
+                    continue
+                seen.add((info.st_dev, info.st_ino))
+            total += info.st_blocks * 512
     return total
 
 
