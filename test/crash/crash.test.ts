@@ -123,6 +123,12 @@ describe('kill -9 at any moment (I3)', () => {
       );
     await converged(note);
 
+    const expected = target === 'hub' || target === 'builder' ? 'running' : 'ended';
+    await until(
+      `${note}: its session is ${expected}`,
+      async () => (await hub.sessions()).find(({ id }) => id === sessionId)?.state === expected,
+      () => hub.sessions(),
+    );
     const sessions = await hub.sessions();
     const mine = sessions.find(({ id }) => id === sessionId);
     assert.ok(mine, `${note}: the session is known`);
