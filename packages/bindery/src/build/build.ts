@@ -47,7 +47,19 @@ export async function build(plan: BuildPlan, lock: Lock, tree: Tree, ctx: BuildC
       ctx.emit({ phase: 'waiting', kind: 'info', message: `Waiting for other builds (place ${position})`, position }),
     begins: () => ctx.emit({ phase: 'building', kind: 'begin', message: 'Building the environment' }),
   };
-  const environment = await ctx.builds.join(order, ctx.engine.builder, watcher, ctx.signal);
+  const environment = await ctx.builds
+    .join(order, ctx.engine.builder, watcher, ctx.signal)
+    .catch((error: unknown) => Promise.reject(offerAsOf(error, plan, tree, ctx.clock.now())));
   ctx.emit({ phase: 'building', kind: 'done', message: 'The environment is built', ms: ctx.clock.monotonic() - since, environmentId: id });
   return environment;
+}
+
+const YEAR_MS = 365 * 86_400_000;
+
+/** What built once may fail with the packages of today: an old repository's failure offers those of its own time. */
+function offerAsOf(error: unknown, plan: BuildPlan, tree: Tree, now: number): unknown {
+  if (!(error instanceof BinderyError) || error.code !== 'build_failed') return error;
+  if (plan.asOf !== undefined || now - Date.parse(tree.committedAt) < YEAR_MS) return error;
+  const hint = `${error.hint} The last commit is of ${tree.committedAt.slice(0, 10)}: --as-of commit takes the packages of that time.`;
+  return new BinderyError(error.code, error.message, { hint, logTail: error.logTail, cause: error });
 }
