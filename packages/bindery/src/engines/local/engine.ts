@@ -167,9 +167,9 @@ class Services {
     ));
   }
 
-  /** Builds have the filtered network whatever sessions have: without it they could install nothing. */
+  /** Builds have the filtered network also where sessions have the open one; none where sessions have none: the policy is about strangers' code. */
   egress(place: Place): Promise<Egress | undefined> {
-    if (!place.isolated) return Promise.resolve(undefined);
+    if (!place.isolated || place.config.session.network === 'none') return Promise.resolve(undefined);
     return (this.#egress ??= forgetFailure(this.#startEgress(place), () => (this.#egress = undefined)));
   }
 

@@ -61,9 +61,9 @@ export async function preparePlace(facts: Pick<Place, 'config' | 'worker' | 'iso
   return { ...facts, folders, seccomp, limits };
 }
 
-/** A uid that nothing else runs as, for one build or session of a root hub; undefined for any other hub. */
+/** A uid that nothing else runs as (of 64 million, by chance), for one build or session of a root hub; undefined for any other hub. */
 export function freshUid(place: Place): number | undefined {
-  return place.worker.uid === undefined ? undefined : place.worker.uid + 1 + randomInt(60_000);
+  return place.worker.uid === undefined ? undefined : place.worker.uid + 1 + randomInt(0x0400_0000);
 }
 
 /** A folder that belongs to `uid`, where there is one. */
