@@ -40,6 +40,8 @@ export interface Unfit {
 
 /** How many interpreters may build from source what has wheels for others, before we give up: each may take minutes. */
 const MOST_BUILDING = 2;
+/** How many interpreters may fail to build what exists as sources alone. */
+const MOST_FAILING = 4;
 /** Packages that exist as sources alone, in one resolution. */
 const MOST_SOURCES = 40;
 
@@ -79,7 +81,7 @@ export async function search(search: Search, deps: ResolveDeps): Promise<Found> 
 function isHopeless(unfit: readonly Unfit[]): boolean {
   const [last, before] = [unfit.at(-1)?.failure, unfit.at(-2)?.failure];
   const same = last?.kind === 'unsatisfiable' && last.text === before?.text && !/python/i.test(last.text);
-  return same || unfit.filter(({ failure }) => failure.kind === 'build').length >= MOST_BUILDING;
+  return same || unfit.filter(({ failure }) => failure.kind === 'build').length >= MOST_FAILING;
 }
 
 type Attempt = (interpreter: Interpreter, builds: Builds) => Promise<Answer>;
