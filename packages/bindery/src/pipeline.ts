@@ -6,7 +6,7 @@ import type { Context, LaunchRequest } from './contracts/context.ts';
 import type { Session } from './contracts/engine.ts';
 import type { BuildPlan } from './contracts/plan.ts';
 import type { Source } from './contracts/source.ts';
-import { lockPlan } from './lock/lock.ts';
+import { lockPlan, type LockContext } from './lock/lock.ts';
 import { makePlan, planId } from './plan/plan.ts';
 import { resolve } from './resolve/resolve.ts';
 import { startSession, type Made } from './session/session.ts';
@@ -16,7 +16,7 @@ export async function prepare(request: Pick<LaunchRequest, 'link' | 'options'>, 
   const source = await resolve(request.link, ctx); //                        which commit?            resolving
   const tree = await checkout(source, ctx); //                               its files                fetching
   const plan = await makePlan(tree, withAsOf(request), ctx); //              what does it need?       planning   pure data
-  const lock = await lockPlan(plan, tree, ctx); //                           which packages exactly?  locking    found, or resolved once
+  const lock = await lockPlan(plan, tree, { ...ctx, renewed: unwatched(ctx) }); // which packages exactly?  locking    found, or resolved once
   const environment = await build(plan, lock, tree, ctx); //                 found by id, or built    waiting, building
   return { source, tree, plan, lock, environment };
 }
@@ -27,6 +27,13 @@ export async function launch(request: LaunchRequest, ctx: BuildContext): Promise
   if (request.options.buildOnly === true) return made;
   const session = await startSession(request, made, ctx); //                 the launcher runs it     launching
   return { ...made, session };
+}
+
+/** A renewed lock's environment is built before launches get it, with nobody to watch or to wait for it. */
+function unwatched(ctx: BuildContext): NonNullable<LockContext['renewed']> {
+  return async (plan, lock, tree) => {
+    await build(plan, lock, tree, { ...ctx, signal: new AbortController().signal, emit: () => {} });
+  };
 }
 
 /** A date in the link counts where no option says otherwise. */
