@@ -1,17 +1,11 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { z } from 'zod';
 import { BinderyError, ERRORS, type ErrorCode } from '@bindery/wire/errors.ts';
 import type { Config } from '../base/config.ts';
 import { killGroup, start } from '../base/run.ts';
 import { findHub, type FoundHub } from './hub-find.ts';
-
-/** What a hub says by its ready pipe, once: that it listens, or why it does not. */
-export const HubNews = z.union([
-  z.object({ url: z.url() }),
-  z.object({ error: z.object({ code: z.string(), message: z.string(), hint: z.string(), retryable: z.boolean() }) }),
-]);
+import { readNews } from './hub-news.ts';
 
 /** A hub that this command started, in a process group of its own. */
 export interface StartedHub extends FoundHub {
@@ -41,6 +35,8 @@ export interface StartOptions {
   readonly words: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
+  /** Told what the hub is installing, now and later on. */
+  readonly say: (message: string) => void;
 }
 
 /**
@@ -66,21 +62,20 @@ export async function startHub(options: StartOptions): Promise<StartedHub | Foun
     killGroup(child);
   };
   options.signal.addEventListener('abort', kill, { once: true });
-  const news = await firstLine(child.stdio[3] as Readable);
+  const news = await readNews(child.stdio[3] as Socket, options.say);
   options.signal.removeEventListener('abort', kill);
   options.signal.throwIfAborted();
-  const said = HubNews.safeParse(parseJson(news));
-  if (said.success && 'url' in said.data) {
+  if (news && 'url' in news) {
     const hub = await findHub(options.config);
     if (hub) return { ...hub, ended, logTail, kill };
   }
-  if (!said.success || 'url' in said.data) {
+  if (!news || 'url' in news) {
     throw new BinderyError('hub_unreachable', 'The hub ended while it was starting.', {
       logTail: logTail(),
       hint: `Its whole log is ${log}.`,
     });
   }
-  const { code, message, hint, retryable } = said.data.error;
+  const { code, message, hint, retryable } = news.error;
   if (code === 'hub_locked') return otherHub(options, new BinderyError('hub_locked', message, { hint }));
   throw new BinderyError(Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'internal', message, {
     hint,
@@ -130,30 +125,5 @@ function tailOf(path: string, from: number): string {
     return readFileSync(path).subarray(from).subarray(-4096).toString('utf8').split('\n').slice(-15).join('\n');
   } catch {
     return '';
-  }
-}
-
-/** The first line of a stream; what came so far when it ends without one. */
-function firstLine(stream: Readable): Promise<string> {
-  return new Promise((resolve) => {
-    let text = '';
-    const finish = (): void => {
-      stream.destroy();
-      resolve(text.split('\n', 1)[0] ?? '');
-    };
-    stream.on('data', (chunk: Buffer) => {
-      text += chunk.toString('utf8');
-      if (text.includes('\n') || text.length > 65_536) finish();
-    });
-    stream.on('end', finish);
-    stream.on('error', finish);
-  });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -15,9 +15,9 @@ import { findHub, type FoundHub } from './hub-find.ts';
 import { endHub, isStarted, startHub, type StartedHub } from './hub-start.ts';
 import { interruptOf, type Interrupt } from './interrupt.ts';
 import { sessionLink } from './session-id.ts';
-import { progressView } from './progress-view.ts';
+import { progressView, type ProgressView } from './progress-view.ts';
 import { stay } from './stay.ts';
-import { duration, type Terminal } from './terminal.ts';
+import { duration, tame, type Terminal } from './terminal.ts';
 
 export interface LaunchFlags extends CommonOptions {
   readonly ref?: string;
@@ -101,6 +101,7 @@ export class LaunchRun {
   readonly #more: LaunchOptions;
   #events = 0;
   #phase: Phase = 'resolving';
+  #view: ProgressView | undefined;
 
   constructor(cli: Cli, flags: LaunchFlags, more: LaunchOptions = {}) {
     this.#cli = cli;
@@ -125,8 +126,20 @@ export class LaunchRun {
   async #withHub(text: string | undefined, interrupt: Interrupt): Promise<number> {
     const order = { link: linkOf(text, this.#terminal.env), options: optionsOf(this.#flags, this.#more) };
     const { config } = configOf(this.#flags, this.#terminal);
-    const options = { config, words: configWords(this.#flags), env: this.#terminal.env, main: this.#cli.main, signal: interrupt.signal };
-    const hub = (await findHub(config)) ?? (await startHub(options));
+    const options = {
+      config,
+      words: configWords(this.#flags),
+      env: this.#terminal.env,
+      main: this.#cli.main,
+      signal: interrupt.signal,
+      say: (message: string) => this.#say(message),
+    };
+    const running = await findHub(config);
+    if (!this.#flags.json) {
+      const { paint } = this.#terminal;
+      this.#terminal.err(`${paint('bold', 'Bindery')} ${running ? 'joins the hub that runs' : 'starts a hub …'}\n`);
+    }
+    const hub = running ?? (await startHub(options));
     const started = isStarted(hub) ? hub : undefined;
     this.#greet(hub, started !== undefined, config.hub.port);
     let detached = false;
@@ -143,20 +156,24 @@ export class LaunchRun {
     }
   }
 
+  /** What the hub is installing: also a program that reads events shows this to a person, on stderr. */
+  #say(message: string): void {
+    if (this.#view) this.#view.note(message);
+    else this.#terminal.err(`  ${tame(message)}\n`);
+  }
+
   #greet(hub: FoundHub, started: boolean, wanted: number): void {
     if (this.#flags.json) return;
-    const { paint } = this.#terminal;
     const port = Number(new URL(hub.url).port);
-    this.#terminal.err(`${paint('bold', 'Bindery')} ${started ? `hub at ${hub.url}` : `joins the hub at ${hub.url}`}\n`);
-    if (started && wanted !== 0 && port !== wanted) this.#terminal.err(`  Port ${wanted} is taken, so it is ${port}.\n`);
-    if (!started && this.#flags.port !== undefined && Number(this.#flags.port) !== port)
-      this.#terminal.err(`  --port is for a hub that is started; this one runs already.\n`);
+    const moved = started && wanted !== 0 && port !== wanted ? `  (port ${wanted} is taken)` : '';
+    const late = !started && this.#flags.port !== undefined && Number(this.#flags.port) !== port;
+    this.#terminal.err(`  Hub         ${hub.url}${moved}${late ? '  (it runs already, so --port does nothing)' : ''}\n`);
   }
 
   /** Shows the entries as they come. A Ctrl-C cancels the launch. */
   async #follow(hub: FoundHub, launch: LaunchView, signal: AbortSignal): Promise<ReadyEvent | FailedEvent> {
-    const view = this.#flags.json ? undefined : progressView(this.#terminal, systemClock);
-    if (view) this.#terminal.err(`  ${describeLink(launch.link)}\n\n`);
+    if (!this.#flags.json) this.#terminal.err(`  Repository  ${describeLink(launch.link)}\n\n`);
+    const view = (this.#view = this.#flags.json ? undefined : progressView(this.#terminal, systemClock));
     try {
       for await (const event of hub.client.follow(launch.id, { launchKey: launch.key, signal })) {
         if (view) view.show(event);
@@ -169,6 +186,7 @@ export class LaunchRun {
       throw error;
     } finally {
       view?.close();
+      this.#view = undefined;
     }
     throw new BinderyError('internal', 'The log of the launch ended without saying how.');
   }

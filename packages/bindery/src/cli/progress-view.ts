@@ -2,11 +2,13 @@ import type { LaunchEvent } from '@bindery/wire/events.ts';
 import type { Clock } from '../base/clock.ts';
 import { frame, STAGE_TITLES, TICK_MS } from './progress-frame.ts';
 import { advance, noProgress, type Progress } from './progress.ts';
-import { duration, tame, type Terminal } from './terminal.ts';
+import { duration, fit, tame, type Terminal } from './terminal.ts';
 
 /** Shows a launch to whoever watches. */
 export interface ProgressView {
   show(event: LaunchEvent): void;
+  /** A sentence beside the stages, about what goes on in the hub. */
+  note(text: string): void;
   /** Leaves what was shown standing and draws no more. */
   close(): void;
 }
@@ -33,6 +35,14 @@ class LiveView implements ProgressView {
   show(event: LaunchEvent): void {
     this.#progress = advance(this.#progress, event, this.#clock.monotonic());
     if (this.#progress.end) this.#draw();
+  }
+
+  note(text: string): void {
+    const back = this.#drawn > 0 ? `\u001B[${this.#drawn}A\r\u001B[J` : '';
+    const { columns } = this.#terminal.size();
+    this.#terminal.err(`${back}  ${this.#terminal.paint('dim', fit(tame(text), columns - 3))}\n`);
+    this.#drawn = 0;
+    this.#draw();
   }
 
   close(): void {
@@ -72,6 +82,10 @@ class LineView implements ProgressView {
     for (const finding of event.findings ?? []) {
       if (finding.effect !== 'used') this.#terminal.err(`             ${tame(finding.file)}: ${tame(finding.why)}\n`);
     }
+  }
+
+  note(text: string): void {
+    this.#terminal.err(`             ${tame(text)}\n`);
   }
 
   close(): void {}

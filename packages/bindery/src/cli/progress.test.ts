@@ -145,4 +145,16 @@ describe('showing the progress', () => {
     assert.ok(text().includes('\u001B[1A\r'));
     assert.match(second, /✓ Build the environment/);
   });
+
+  it('puts a sentence of the hub above the stages, not into them', () => {
+    const { terminal: live, text } = terminal(true);
+    const view = progressView(live, clock);
+    view.show(event('launching', 'begin', 'Starting'));
+    view.note('Installing the notebook server\u0007');
+    view.show(ready);
+    view.close();
+    assert.match(text(), /^\u001B\[J|^ {2}Installing the notebook server\n/);
+    assert.ok(text().indexOf('Installing') < text().lastIndexOf('Start the session'));
+    assert.ok(!text().includes('\u0007'));
+  });
 });

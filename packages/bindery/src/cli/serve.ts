@@ -1,17 +1,15 @@
-import { closeSync, writeSync } from 'node:fs';
 import { Option, type Command } from 'commander';
-import type { z } from 'zod';
 import type { LoadedConfig } from '../base/config-load.ts';
 import { systemClock } from '../base/clock.ts';
 import { command, configOf, ownName, type Cli, type CommonOptions } from './common.ts';
 import { asBinderyError, EXIT } from './exit.ts';
 import { bundledExamples } from './examples.ts';
-import type { HubNews } from './hub-start.ts';
+import { newsTo, type HubNews } from './hub-news.ts';
 import { interruptOf } from './interrupt.ts';
 import type { Terminal } from './terminal.ts';
 
 interface ServeFlags extends CommonOptions {
-  /** Set by `bindery launch`: a descriptor that hears, once, that the hub listens or why it does not. */
+  /** Set by `bindery launch`: a descriptor that hears what there is to tell while the hub starts (hub-news.ts). */
   readonly readyFd?: string;
 }
 
@@ -45,11 +43,14 @@ export function serveCommand({ terminal, run }: Cli): Command {
 /** Milliseconds after its end that a hub's process may take to run dry. */
 const LINGER_MS = 1000;
 
-async function serve(terminal: Terminal, { config }: LoadedConfig, flags: ServeFlags, news: News): Promise<number> {
+async function serve(terminal: Terminal, { config }: LoadedConfig, flags: ServeFlags, news: (news: HubNews) => void): Promise<number> {
   const { assemble } = await import('../hub/assemble.ts');
   const { createHub } = await import('../hub/hub.ts');
   const interrupt = interruptOf(process, () => systemClock.monotonic());
-  const { shared, pipeline } = await assemble(config, (message) => terminal.err(`${message}\n`));
+  const { shared, pipeline } = await assemble(config, (message) => {
+    terminal.err(`${message}\n`);
+    news({ say: message });
+  });
   const hub = await createHub(shared, { pipeline, examples: bundledExamples() });
   const port = Number(new URL(hub.url).port);
   news({ url: hub.url });
@@ -93,21 +94,4 @@ function greet(terminal: Terminal, url: string, enterUrl: string, { moved, isola
   terminal.err(
     `\n  ${paint('dim', `It lets one browser in, within the hour. A fresh one: ${ownName(terminal.env)} open`)}\n  Press Ctrl-C to end the hub with its sessions.\n`,
   );
-}
-
-type News = (news: z.infer<typeof HubNews>) => void;
-
-/** Writes to the descriptor once and closes it; without one nobody listens. */
-function newsTo(descriptor: string | undefined): News {
-  let fd = descriptor === undefined ? undefined : Number(descriptor);
-  return (news) => {
-    if (fd === undefined) return;
-    try {
-      writeSync(fd, `${JSON.stringify(news)}\n`);
-      closeSync(fd);
-    } catch {
-      // Whoever started us has gone; the hub goes on.
-    }
-    fd = undefined;
-  };
 }
