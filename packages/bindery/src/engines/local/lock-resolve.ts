@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Config } from '../../base/config.ts';
@@ -78,14 +78,24 @@ export class Scratch implements AsyncDisposable {
   }
 
   static async make(config: Config, worker: Worker): Promise<Scratch> {
-    const folder = join(config.folders.cache, 'scratch', randomUUID());
+    const all = join(config.folders.cache, 'scratch');
+    const folder = join(all, randomUUID());
     await mkdir(folder, { recursive: true });
+    await removeOld(all);
     await worker.give(folder);
     return new Scratch(folder);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** What hubs that died left behind; no resolution takes a day. */
+async function removeOld(scratches: string): Promise<void> {
+  for (const name of await readdir(scratches)) {
+    const { mtimeMs } = await stat(join(scratches, name)).catch(() => ({ mtimeMs: Infinity }));
+    if (Date.now() - mtimeMs > 86_400_000) await rm(join(scratches, name), { recursive: true, force: true });
   }
 }
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { systemClock } from '../../base/clock.ts';
 import { ConfigSchema } from '../../base/config.ts';
@@ -364,9 +364,12 @@ for (const [line, code, message] of [
     assert.ok(orders.length > 0);
   });
 
-test('scratch folders go, also after a failure', async () => {
+test('scratch folders go, also after a failure, and those of hubs that died a day ago', async () => {
   await using fake = await index([]);
   const { lock, deps } = await bench(fake);
+  const left = join(deps.config.folders.cache, 'scratch/left/cache');
+  await mkdir(left, { recursive: true });
+  await utimes(dirname(left), 1, 1);
   await assert.rejects(lock(python('nothing')));
   assert.equal(execFileSync('ls', [join(deps.config.folders.cache, 'scratch')]).toString(), '');
   assert.ok(await readFile(join(deps.config.folders.cache, 'interpreters.json'), 'utf8'));
