@@ -13,7 +13,7 @@ const ROUNDS = 7;
 /** Requests before measuring, until the code is compiled. */
 const WARM_UP = 20_000;
 const REQUESTS = 5000;
-const CONNECTIONS = 32;
+const CONNECTIONS = 64;
 const SOCKETS = 1000;
 
 export interface Row {
