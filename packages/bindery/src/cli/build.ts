@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { command, type Cli } from './common.ts';
-import { LaunchRun, planOptions, TRUST, type LaunchFlags } from './launch.ts';
+import { planOptions, TRUST, type LaunchFlags } from './launch-options.ts';
+import { LaunchRun } from './launch.ts';
 
 /** `bindery build`: everything that a launch does but the session. */
 export function buildCommand(cli: Cli): Command {

@@ -9,6 +9,7 @@ import { LaunchEvent } from '@bindery/wire/events.ts';
 import type { Check } from './doctor-checks.ts';
 import { doctorText } from './doctor.ts';
 import { plain } from './terminal.ts';
+import { NullEngine } from '../../../../test/fakes/engine.ts';
 import { nullHub, type NullHub } from '../../../../test/fakes/null-hub.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
@@ -154,6 +155,30 @@ describe('commands with a hub', () => {
     const [event, ...more] = eventsOf(result);
     assert.ok(event?.phase === 'failed' && more.length === 0);
     assert.deepEqual([result.code, event.code], [1, 'link_invalid']);
+  });
+
+  it('launch says in red words when nothing is isolated', async () => {
+    const engine = await NullEngine.start({ isolated: false });
+    {
+      await using hub = await nullHub({ engine });
+      const strange = await bindery('launch', 'user/repo', '--detach', ...at(hub));
+      assert.equal(strange.code, 1);
+      assert.match(strange.stderr, /cannot isolate[^]*--trust/);
+      const trusted = await bindery('launch', 'user/repo', '--detach', '--trust', ...at(hub));
+      assert.equal(trusted.code, 0, trusted.stderr);
+      assert.match(trusted.stderr, /Not isolated: what this repository holds runs as you/);
+      assert.match((await bindery('list', ...at(hub))).stdout, /running, not isolated/);
+    }
+    await engine.end();
+  });
+
+  it('launch tells why the hub that it starts does not start', async () => {
+    const words = ['launch', '--state', join(empty, 'own'), '--set', 'hub.host=192.0.2.1', '--no-open'];
+    const [plain, json] = [await bindery(...words), await bindery(...words, '--json')];
+    assert.equal(plain.code, 2);
+    assert.match(plain.stderr, /✗ A hub on 192\.0\.2\.1 needs[^]*→ Set hub\.publicUrl/);
+    const event = eventsOf(json).at(-1);
+    assert.ok(event?.phase === 'failed' && event.code === 'config_invalid');
   });
 
   it('build ends without a session', async () => {

@@ -1,37 +1,21 @@
-import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { Option, type Command } from 'commander';
-import { LaunchOptions, type LaunchView } from '@bindery/wire/api.ts';
+import type { Command } from 'commander';
+import type { LaunchOptions, LaunchView } from '@bindery/wire/api.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { isFinal, type FailedEvent, type LaunchEvent, type Phase, type ReadyEvent } from '@bindery/wire/events.ts';
 import { randomId } from '@bindery/wire/ids.ts';
-import { describeLink, wholeFolder } from '@bindery/wire/link.ts';
+import { describeLink } from '@bindery/wire/link.ts';
 import { systemClock } from '../base/clock.ts';
 import { browserCommand, openBrowser } from './browser.ts';
-import { command, configOf, configWords, ownName, type Cli, type CommonOptions } from './common.ts';
+import { command, configOf, configWords, ownName, type Cli } from './common.ts';
 import { asBinderyError, EXIT, exitCodeOf, failureText } from './exit.ts';
-import { exampleLink, FIRST } from './examples.ts';
 import { findHub, type FoundHub } from './hub-find.ts';
 import { endHub, isStarted, startHub, type StartedHub } from './hub-start.ts';
 import { interruptOf, type Interrupt } from './interrupt.ts';
 import { sessionLink } from './session-id.ts';
+import { linkOf, optionsOf, planOptions, TRUST, type LaunchFlags } from './launch-options.ts';
 import { progressView, type ProgressView } from './progress-view.ts';
 import { stay } from './stay.ts';
 import { duration, tame, type Terminal } from './terminal.ts';
-
-export interface LaunchFlags extends CommonOptions {
-  readonly ref?: string;
-  readonly path?: string;
-  readonly urlpath?: string;
-  readonly asOf?: string;
-  readonly conda?: LaunchOptions['conda'];
-  readonly strict?: boolean;
-  readonly trust?: boolean;
-  readonly layout?: LaunchOptions['layout'];
-  readonly epoch?: LaunchOptions['epoch'];
-  readonly detach?: boolean;
-  readonly open: boolean;
-}
 
 /** Milliseconds that a hub gets to end its sessions and itself. */
 const END_MS = 15_000;
@@ -55,42 +39,6 @@ export function launchCommand(cli: Cli): Command {
     .option('--no-open', 'do not open a browser')
     .option('--port <number>', 'port of the hub, if one is started; 0 means any')
     .action((link: string | undefined, flags: LaunchFlags) => cli.run(flags, () => new LaunchRun(cli, flags).run(link)));
-}
-
-/** The options that decide what is built. */
-export function planOptions(launch: Command): Command {
-  return launch
-    .option('--ref <ref>', 'branch, tag or commit')
-    .option('--as-of <when>', 'packages as they were then: a date, or "commit" for the date of the commit')
-    .addOption(new Option('--conda <from>', 'where the packages of a conda file come from').choices(['channels', 'pypi']))
-    .option('--strict', 'fail where a file of the repository cannot be applied')
-    .addOption(new Option('--layout <layout>', 'one environment for server and kernel, or two').choices(['auto', 'split', 'joint']))
-    .addOption(
-      new Option(
-        '--epoch <rules>',
-        'by which rules files leave a choice: repo2docker has its own defaults, Python 3.10 among them',
-      ).choices(['2026', 'repo2docker']),
-    );
-}
-
-export const TRUST = 'where no sandbox works: run what the repository holds as you, not isolated';
-
-/** What the flags ask of the hub. @throws BinderyError request_invalid */
-export function optionsOf(flags: LaunchFlags, more: LaunchOptions = {}): LaunchOptions {
-  const { ref, path, urlpath, asOf, conda, strict, trust, layout, epoch } = flags;
-  const parsed = LaunchOptions.safeParse({ ref, path, urlpath, asOf, conda, strict, trust, layout, epoch, ...more });
-  if (parsed.success) return parsed.data;
-  throw new BinderyError('request_invalid', parsed.error.issues.map((issue) => `--${issue.path.join('.')}: ${issue.message}`).join('\n'), {
-    hint: 'See bindery launch --help.',
-  });
-}
-
-/** The link as the hub reads it: local folders made whole, the bundled example where none was given. */
-export function linkOf(text: string | undefined, env: Terminal['env']): string {
-  if (text === undefined) return exampleLink(FIRST);
-  // npm starts scripts in the project's folder; what the person typed is meant from where they stand.
-  const cwd = env['npm_command'] === undefined ? process.cwd() : (env['INIT_CWD'] ?? process.cwd());
-  return wholeFolder(text, { cwd, home: homedir(), exists: existsSync });
 }
 
 /** One run of a command that follows a launch. */
@@ -204,6 +152,9 @@ export class LaunchRun {
     const { sessionId } = event;
     if (sessionId === undefined) return;
     const self = ownName(this.#terminal.env);
+    const { isolated } = await hub.client.info();
+    if (!isolated)
+      this.#terminal.err(`\n  ${paint('red', 'Not isolated: what this repository holds runs as you, with all that you may do.')}\n`);
     const link = (): Promise<string> => sessionLink(hub.client, sessionId);
     const browser = this.#flags.open ? browserCommand(this.#terminal) : undefined;
     if (browser) openBrowser(browser, await link(), this.#terminal.env);

@@ -5,7 +5,7 @@ import { command, configOf, type Cli } from './common.ts';
 import { EXIT } from './exit.ts';
 import { inProcess } from './here.ts';
 import { findHub } from './hub-find.ts';
-import { planOptions, linkOf, optionsOf, type LaunchFlags } from './launch.ts';
+import { planOptions, linkOf, optionsOf, type LaunchFlags } from './launch-options.ts';
 import { planText } from './plan-text.ts';
 import { tame, type Terminal } from './terminal.ts';
 
