@@ -101,9 +101,11 @@ test('a launch that leaves does not end the lock that another waits for', async 
   const gate = Promise.withResolvers<UnkeyedLock>();
   const one = hub({ lock: () => gate.promise });
   const leaving = new AbortController();
-  const left = lockPlan(PLAN, TREE, { ...one.context, signal: leaving.signal });
-  const stays = lockPlan(PLAN, TREE, one.context);
-  await until(() => one.made.count === 1);
+  let joined = 0;
+  const emit = ({ kind }: { kind: string }): void => void (joined += kind === 'begin' ? 1 : 0);
+  const left = lockPlan(PLAN, TREE, { ...one.context, emit, signal: leaving.signal });
+  const stays = lockPlan(PLAN, TREE, { ...one.context, emit });
+  await until(() => joined === 2 && one.made.count === 1);
   leaving.abort(new Error('closed'));
   await assert.rejects(left, { message: 'closed' });
   gate.resolve(LOCK);

@@ -24,14 +24,15 @@ async function sandboxed(before: string[], argv: string[]): Promise<{ code: numb
     ...before,
     'bwrap',
     '--unshare-all',
+    // First, since what is made visible may lie below it.
+    '--tmpfs',
+    '/tmp',
     ...visible,
     ...links,
     '--proc',
     '/proc',
     '--dev',
     '/dev',
-    '--tmpfs',
-    '/tmp',
   ];
   const child = spawn(command, [...args, '--die-with-parent', '--seccomp', '3', '--', ...argv], {
     stdio: ['ignore', 'pipe', 'pipe', filter],
