@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { asNobody, shown } from '../../../../../test/fakes/unprivileged.ts';
 import { seccompFilter } from './seccomp.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'seccomp-'));
@@ -13,12 +14,13 @@ writeFileSync(file, seccompFilter(process.arch));
 
 const root = process.getuid?.() === 0;
 const users: [name: string, before: string[]][] = [['this user', []]];
-if (root) users.push(['an unprivileged user', ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--']]);
+if (root) users.push(['an unprivileged user', asNobody()]);
 
 /** Runs a program in a sandbox with the filter; user namespaces stay allowed in it, so that only the filter can refuse. */
 async function sandboxed(before: string[], argv: string[]): Promise<{ code: number | null; signal: string | null; out: string }> {
   const filter = openSync(file, 'r');
-  const visible = ['/usr', '/etc', dirname(process.execPath)].flatMap((path) => ['--ro-bind', path, path]);
+  const node = before.length > 0 ? shown(process.execPath) : process.execPath;
+  const visible = ['/usr', '/etc'].flatMap((path) => ['--ro-bind', path, path]).concat('--ro-bind', dirname(node), '/node');
   const links = ['bin', 'lib', 'lib64'].flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]);
   const [command, ...args] = [
     ...before,
@@ -225,7 +227,7 @@ if __name__ == "__main__":
       assert.equal((await python(before, code)).out, '8 hi [1, 2] [3] done True 7');
       const worker =
         'new (require(\'worker_threads\').Worker)(\'require("dns").lookup("localhost", () => console.log("node"))\', { eval: true })';
-      assert.equal((await sandboxed(before, [process.execPath, '-e', worker])).out, 'node');
+      assert.equal((await sandboxed(before, [`/node/${basename(process.execPath)}`, '-e', worker])).out, 'node');
     });
   });
 }
