@@ -20,6 +20,7 @@ export interface Row {
   name: string;
   /** Median of the ratios ours / peer. */
   value: number;
+  /** Of `ours` and `peer`. */
   unit: string;
   ours: Figure;
   peer: Figure;
