@@ -193,6 +193,17 @@ test('a page that is no repository is not one', async () => {
   await assert.rejects(provider(folder.path).resolve(linkTo(`${server.url}/x`), signal), { code: 'repository_not_found' });
 });
 
+test('a server that never answers is given up, and that is an outage', async () => {
+  using folder = new TemporaryFolder();
+  await using server = await GitServer.start(folder.path, { hangs: true });
+  const git = provider(folder.path, { timeoutMs: 500 });
+  await assert.rejects(git.resolve(linkTo(`${server.url}/x`), signal), {
+    code: 'upstream_unreachable',
+    retryable: true,
+    message: '127.0.0.1 did not answer within 0.5 seconds.',
+  });
+});
+
 test('a server that never answers ends with the caller', async () => {
   using folder = new TemporaryFolder();
   await using server = await GitServer.start(folder.path, { hangs: true });

@@ -35,7 +35,7 @@ export function gitProvider(tools: GitProviderTools): Provider {
       const { slug, repository: url, ref } = parse(link.spec);
       checkProtocol(url, tools.protocols);
       const wanted = { ref, path: openedFile(link.open) };
-      const call = { protocols: tools.protocols, timeoutMs: LOOKUP_MS, signal };
+      const call = { protocols: tools.protocols, timeoutMs: Math.min(LOOKUP_MS, tools.timeoutMs), signal };
       const folder = urlFolder(url);
       const found =
         folder === undefined ? await findRef(tools.git, url, wanted, call) : await findInFolder(folder, { url, ...wanted }, call, tools);
