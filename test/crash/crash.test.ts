@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { isAlive, type ProcessIdentity } from '../../packages/bindery/src/base/process-identity.ts';
 import { HubProcess } from '../fakes/hub-process.ts';
 import { SHARED_CACHE } from '../fakes/real-hub.ts';
 import { Repository, TemporaryFolder } from '../fakes/repository.ts';
@@ -148,16 +149,20 @@ describe('kill -9 at any moment (I3)', () => {
       () => hub.sessions(),
     );
     await savedHas(sessionId, round, note);
-    await until(`${note}: no process is left`, () =>
-      processes(state).every(
-        ({ pid }) => pid === hub.child.pid || processes(state).every(({ command }) => !/supervise|bwrap|enclose/.test(command)),
-      ),
-    );
+    const ours = (): Running[] =>
+      processes(state).filter(({ pid, command }) => pid !== hub.child.pid && /bwrap|enclose|supervise|serve\.py/.test(command));
+    await until(`${note}: no process is left`, () => ours().length === 0, ours);
+  }
+
+  function supervisorOf(id: string): number | undefined {
+    const path = join(state, 'sessions', id, 'process.json');
+    const known = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as ProcessIdentity) : undefined;
+    return known && isAlive(known) ? known.pid : undefined;
   }
 
   function victimsOf(target: (typeof TARGETS)[number]): number[] {
     if (target === 'builder') return processes('enclose.py').flatMap(({ pid, command }) => (command.includes(cache) ? [pid] : []));
-    if (target === 'supervisor') return processes(`supervise.py ${state}`).map(({ pid }) => pid);
+    if (target === 'supervisor') return readdirSync(join(state, 'sessions')).flatMap((id) => supervisorOf(id) ?? []);
     if (target === 'session') return processes(state).flatMap(({ pid, command }) => (command.startsWith('bwrap') ? [pid] : []));
     return [];
   }
@@ -167,10 +172,7 @@ describe('kill -9 at any moment (I3)', () => {
     await until(`${note}: every session lives or has ended`, async () => {
       const listed = await hub.sessions();
       return readdirSync(join(state, 'sessions')).every((id) => {
-        // One that only clears up after a killed one has a further word.
-        const supervised = processes(join(state, 'sessions', id)).some(({ command }) =>
-          command.trimEnd().endsWith(`supervise.py ${join(state, 'sessions', id)}`),
-        );
+        const supervised = supervisorOf(id) !== undefined;
         const ended = existsSync(join(state, 'sessions', id, 'ended.json'));
         const shown = listed.find((session) => session.id === id)?.state;
         return ended ? !supervised && (shown === 'ended' || shown === undefined) : supervised && shown === 'running';

@@ -113,7 +113,8 @@ export class LocalEngine implements Engine {
 
   warm(): void {
     if (!this.isolated) return;
-    for (const service of [this.#services.runtime(this.#place), this.#services.egress(this.#place)]) service.catch(() => {}); // told to whoever needs it
+    for (const service of [this.#services.runtime(this.#place), this.#services.egress(this.#place), this.launcher.warm()])
+      service.catch(() => {}); // told to whoever needs it
   }
 
   renew(): Promise<void> {

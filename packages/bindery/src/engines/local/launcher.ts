@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { EndReason } from '@bindery/wire/api.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { instant, type Clock } from '../../base/clock.ts';
-import { run, start, type RunningProcess } from '../../base/run.ts';
+import { run } from '../../base/run.ts';
+import { Herd } from './herd.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Launcher, Session, SessionOrder, StageLog, Stats } from '../../contracts/engine.ts';
 import type { Uv } from '../../clients/uv.ts';
@@ -26,6 +29,8 @@ export interface LocalLauncherParts {
   readonly ended: (session: Session) => void;
 }
 
+const SupervisorEvent = z.object({ event: z.string(), pid: z.number().optional(), ms: z.number().optional() });
+
 const LOOK_EVERY_MS = 1000;
 
 /** Sessions as folders and processes: `sessions/<id>/`, each under a detached supervisor (runtime/supervise.py). */
@@ -35,9 +40,11 @@ export class LocalLauncher implements Launcher {
   readonly #running = new Map<string, SessionRecord>();
   readonly #watch: NodeJS.Timeout;
   readonly #own = new Set<string>();
+  readonly #herd: Herd;
 
   constructor(parts: LocalLauncherParts) {
     this.#parts = parts;
+    this.#herd = new Herd(parts.place);
     this.#watch = setInterval(() => void this.#look(), LOOK_EVERY_MS);
     this.#watch.unref();
   }
@@ -64,16 +71,11 @@ export class LocalLauncher implements Launcher {
       folder.renewLease(),
     ]);
     await writeFile(folder.file('order.json'), JSON.stringify(supervisor.order), { mode: 0o600 });
-    const child = start([place.python.path, '-I', '-S', '-B', join(RUNTIME, 'supervise.py'), folder.path], {
-      env: { PATH: '/usr/bin:/bin' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      outlive: true,
-    });
+    const line = await this.#herd.supervise(folder.path);
     this.#running.set(order.id, record);
     this.#own.add(order.id);
-    const stderr = keepTail(child);
-    child.once('exit', () => void this.#gone(order.id, stderr()));
-    await this.#ready(child, folder, log, signal);
+    line.once('close', () => void this.#gone(order.id));
+    await this.#ready(line, folder, log, signal);
     return (await folder.session())!;
   }
 
@@ -108,7 +110,7 @@ export class LocalLauncher implements Launcher {
       if ((await folder.supervisor()) !== undefined) signalProcess(pid, 'SIGKILL');
     }
     if (!(await folder.ended())) await this.#finish(folder, reason, undefined);
-    await this.#gone(id, '');
+    await this.#gone(id);
   }
 
   async *logs(id: string): AsyncIterable<string> {
@@ -118,6 +120,11 @@ export class LocalLauncher implements Launcher {
   async stats(id: string): Promise<Stats> {
     const usage = await this.#parts.place.limits.usage(`session-${id}`);
     return { ...usage, diskBytes: 0 };
+  }
+
+  /** Gets ready to start sessions. */
+  warm(): Promise<void> {
+    return this.#herd.warm();
   }
 
   /** Tells every supervisor that a hub still asks for its session. */
@@ -138,22 +145,29 @@ export class LocalLauncher implements Launcher {
 
   close(): void {
     clearInterval(this.#watch);
+    this.#herd.close();
   }
 
   /** Waits for the supervisor's word that the server answers; never polls. */
-  #ready(child: RunningProcess, folder: SessionFolder, log: StageLog, signal: AbortSignal): Promise<void> {
+  #ready(line: Socket, folder: SessionFolder, log: StageLog, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const cancel = (): void => signalProcess(child.pid!, 'SIGTERM');
+      let pid: number | undefined;
+      const cancel = (): void => {
+        if (pid !== undefined) signalProcess(pid, 'SIGTERM');
+      };
       signal.addEventListener('abort', cancel, { once: true });
-      createInterface({ input: child.stdout! }).on('line', (line) => {
-        const event = JSON.parse(line) as { event: string; ms?: number };
-        if (event.event === 'ready') {
-          log.info(`The notebook server answers after ${event.ms} ms`);
-          signal.removeEventListener('abort', cancel);
-          resolve();
+      createInterface({ input: line }).on('line', (text) => {
+        const event = SupervisorEvent.parse(JSON.parse(text));
+        if (event.event === 'begun') {
+          pid = event.pid;
+          if (signal.aborted) cancel();
         }
+        if (event.event !== 'ready') return;
+        log.info(`The notebook server answers after ${event.ms} ms`);
+        signal.removeEventListener('abort', cancel);
+        resolve();
       });
-      child.once('exit', () => {
+      line.once('close', () => {
         signal.removeEventListener('abort', cancel);
         this.#startFailure(folder, signal).then(reject, reject);
       });
@@ -174,15 +188,16 @@ export class LocalLauncher implements Launcher {
     for (const id of this.#running.keys()) {
       if (this.#own.has(id)) continue;
       const folder = new SessionFolder(this.#parts.place.folders.sessions, id);
-      if ((await folder.supervisor()) === undefined) await this.#gone(id, '');
+      if ((await folder.supervisor()) === undefined) await this.#gone(id);
     }
   }
 
-  async #gone(id: string, stderr: string): Promise<void> {
+  async #gone(id: string): Promise<void> {
     if (!this.#running.delete(id)) return;
     this.#own.delete(id);
     const folder = new SessionFolder(this.#parts.place.folders.sessions, id);
-    if (stderr) this.#parts.log.error({ session: id, stderr }, 'the supervisor of a session failed');
+    const trouble = await readFile(folder.file('supervisor.log'), 'utf8').catch(() => '');
+    if (trouble) this.#parts.log.error({ session: id, trouble }, 'the supervisor of a session failed');
     if (!(await folder.ended())) await this.#finish(folder, 'crash', 'The session ended without a word: its supervisor was killed.');
     const session = await folder.session();
     if (session) this.#parts.ended(session);
@@ -209,10 +224,4 @@ function signalProcess(pid: number, signal: NodeJS.Signals): void {
   } catch {
     // it is gone already, which is what was wanted
   }
-}
-
-function keepTail(child: RunningProcess): () => string {
-  let text = '';
-  child.stderr?.on('data', (chunk: Buffer) => (text = (text + chunk.toString('utf8')).slice(-8000)));
-  return () => text;
 }

@@ -1,6 +1,6 @@
 """The supervisor of one session: outside its sandbox, detached from the hub, standard library only.
 
-Run as `python -I -S supervise.py FOLDER [--save-only]`. FOLDER/order.json says everything (written by launcher.ts); nothing is
+Forked by herd.py; `python -I -S supervise.py FOLDER ENDED` does what is left of one that was killed. FOLDER/order.json says everything (written by launcher.ts); nothing is
 decided here that TypeScript can decide beforehand. It tells the hub what happens as JSON lines on stdout, and the world
 as files in FOLDER: process.json (who we are, written before anything is started), ended.json (why it ended, complete by rename).
 It ends the session when asked (SIGTERM), when its lease is older than the order says, and when a limit is broken.
@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from mounts import filled, private_mounts, unmount, write  # noqa: E402
@@ -26,14 +27,15 @@ LOG_BYTES = 1 << 20
 TICK_SECONDS = 1.0
 
 
-def main():
-    os.chdir(sys.argv[1])
+def main(folder, ended=None):
+    """Starts and watches the session of `folder`, or with `ended` does what is left to do for one whose supervisor was killed."""
+    os.chdir(folder)
     with open("order.json", "rb") as file:
         order = json.load(file)
     write_json("process.json", identity())
-    if len(sys.argv) > 2:
-        finish(order, json.loads(sys.argv[2]))
-        return
+    if ended is not None:
+        return finish(order, ended)
+    tell({"event": "begun", "pid": os.getpid()})
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     listening = listen("jupyter.sock")
     if order["overlay"]:
@@ -42,6 +44,12 @@ def main():
     reason, message = session.watch()
     finish(order, {"reason": reason, "message": message, "code": session.code})
     tell({"event": "ended", "reason": reason})
+
+
+def complain():
+    """Leaves what went wrong where the hub looks for it."""
+    with open("supervisor.log", "w") as file:
+        traceback.print_exc(file=file)
 
 
 def identity():
@@ -317,4 +325,4 @@ def open_and_retry(function, path, _error):
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1], json.loads(sys.argv[2]))

@@ -1,0 +1,59 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { BinderyError } from '@bindery/wire/errors.ts';
+import { killGroup, start, type RunningProcess } from '../../base/run.ts';
+import { RUNTIME, type Place } from './place.ts';
+
+/**
+ * Starts supervisors through one small process that forks them (runtime/herd.py): a fork of the hub itself copies the page tables of a
+ * hundred megabytes, on the thread that serves everybody. It ends with the hub; the supervisors do not.
+ */
+export class Herd {
+  readonly #place: Place;
+  readonly #socket: string;
+  #process: Promise<RunningProcess> | undefined;
+
+  constructor(place: Place) {
+    this.#place = place;
+    this.#socket = join(place.config.folders.state, 'herd.sock');
+  }
+
+  /** Starts the supervisor of a session's folder. What it tells comes out of the socket as lines of JSON; the socket closes when it ends. */
+  async supervise(folder: string): Promise<Socket> {
+    if (folder.includes('\n')) throw new BinderyError('config_invalid', 'The path of the state folder contains a line break.');
+    await this.warm();
+    const line = connect(this.#socket);
+    await once(line, 'connect');
+    line.on('error', () => line.destroy());
+    line.write(`${folder}\n`);
+    return line;
+  }
+
+  /** Makes sure that the process runs. */
+  async warm(): Promise<void> {
+    this.#process ??= this.#start();
+    await this.#process;
+  }
+
+  close(): void {
+    void this.#process?.then((child) => killGroup(child, 'SIGTERM')).catch(() => {});
+    this.#process = undefined;
+  }
+
+  async #start(): Promise<RunningProcess> {
+    const child = start([this.#place.python.path, '-I', '-S', '-B', join(RUNTIME, 'herd.py'), this.#socket], {
+      env: { PATH: '/usr/bin:/bin' },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    let said = '';
+    child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-4000)));
+    child.once('exit', () => (this.#process = undefined));
+    const failed = once(child, 'exit').then(() => {
+      throw new BinderyError('start_failed', 'The process that starts sessions ended at once.', { logTail: said });
+    });
+    await Promise.race([once(child.stdout!, 'data'), failed]);
+    failed.catch(() => {}); // its later end is nobody's failure: the next session starts another
+    return child;
+  }
+}
