@@ -318,7 +318,8 @@ test('no link that is read makes git see an option, a helper or a control charac
       const words =
         link.provider === 'git'
           ? [decodeURIComponent(parts[0] ?? ''), parts.slice(1).join('/')]
-          : [...parts.slice(0, 2), parts.slice(2).join('/')];
+          : // what git sees of user and repository is one address; a repository may be called -x
+            [parts.slice(0, 2).join('/'), parts.slice(2).join('/')];
       for (const word of words) assert.ok(!/^-|^[\w+.-]*::|\p{Cc}|@\{/u.test(word), word);
     }),
     { numRuns: 3000 },
