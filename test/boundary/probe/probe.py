@@ -185,7 +185,7 @@ def reach(host, port):
     """By a connection of its own; an address that is reached answers with itself."""
     with socket.create_connection((host, port), timeout=5) as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        return connection.recv(4096).decode("latin-1")
+        return whole(connection)
 
 
 def through_proxy(url):
@@ -206,7 +206,15 @@ def tunnel(host, port):
         if " 200 " not in answer:
             return answer.partition(" ")[2]
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        return connection.recv(4096).decode("latin-1")
+        return whole(connection)
+
+
+def whole(connection):
+    """Everything that comes until the other side closes: head and body may come apart."""
+    answer = b""
+    while len(answer) < 65536 and (chunk := connection.recv(4096)):
+        answer += chunk
+    return answer.decode("latin-1")
 
 
 def unix(path):
