@@ -9,7 +9,6 @@ Supervisors outlive the herd.
 import os
 import select
 import signal
-import socket
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -17,7 +16,7 @@ import supervise  # noqa: E402
 
 
 def main():
-    listener = listen(sys.argv[1])
+    listener = supervise.listen(sys.argv[1])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a supervisor ended: its folder tells
     os.write(1, b"ready\n")
     poll = select.poll()
@@ -32,19 +31,6 @@ def main():
             if os.fork() == 0:
                 become(listener, connection)
             connection.close()
-
-
-def listen(path):
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
-    old = os.umask(0o177)
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
-    os.umask(old)
-    listener.listen(512)
-    return listener
 
 
 def become(listener, connection):
