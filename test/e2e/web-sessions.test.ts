@@ -3,7 +3,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { openPage, startBrowser } from '../fakes/browser.ts';
 import type { Watched } from '../fakes/browser.ts';
-import { FakeHub } from '../fakes/hub.ts';
+import { FakeHub, type FakeLaunch } from '../fakes/hub.ts';
 import { ended, running } from '../fakes/sessions.ts';
 
 describe('the sessions page', () => {
@@ -46,6 +46,21 @@ describe('the sessions page', () => {
     await card('a/two').getByText('It used more memory than a session may have.').waitFor();
     const saved = card('a/two').getByRole('link', { name: 'Download changed files (51 kB)' });
     assert.equal(await saved.getAttribute('href'), `${hub.origin}/api/v1/sessions/${hub.sessions[1]?.id}/saved`);
+  });
+
+  it('starts one again with what it changed, over the same commit', async () => {
+    const link = `/v2/gh/a/two/${'b'.repeat(40)}?labpath=index.ipynb`;
+    hub.sessions = [
+      ended({ repoUrl: 'https://github.com/a/two', savedBytes: 52_000, link }),
+      ended({ repoUrl: 'https://github.com/a/none', link }),
+    ];
+    await page.goto(`${hub.origin}/sessions`);
+    await card('a/none').waitFor();
+    assert.equal(await card('a/none').getByRole('link', { name: 'Start again' }).count(), 0);
+    const launched = new Promise<FakeLaunch>((resolve) => (hub.onLaunch = resolve));
+    await card('a/two').getByRole('link', { name: 'Start again with my changes' }).click();
+    const { link: asked, options } = await launched;
+    assert.deepEqual([asked, options], [link, { restore: hub.sessions[0]?.id }]);
   });
 
   it('stops one only after it asked', async () => {

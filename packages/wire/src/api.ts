@@ -31,6 +31,8 @@ export const LaunchOptions = z.strictObject({
   path: z.string().max(2048).optional(),
   /** What to open below the session's base path, in place of `path`. */
   urlpath: z.string().max(4096).optional(),
+  /** An ended session's id: its saved work is put over the files of the repository. Needs the right to that session. */
+  restore: SessionId.optional(),
   /** Stop when the environment is built: no session is started. */
   buildOnly: z.boolean().optional(),
 });
@@ -65,6 +67,8 @@ export type EndReason = z.infer<typeof EndReason>;
 export const SessionView = z.object({
   id: SessionId,
   state: SessionState,
+  /** Launches the same commit again, as a path: `/v2/gh/user/repo/<commit>`; of a folder as it is now, the folder. */
+  link: z.string().optional(),
   repoUrl: z.string(),
   ref: z.string(),
   refUrl: z.string(),

@@ -62,9 +62,13 @@ export class HubClient {
     return this.#json(Info, 'GET', '/info');
   }
 
-  /** @param once a repeated request with the same value answers the same launch */
-  createLaunch(order: CreateLaunch, once?: string): Promise<LaunchView> {
-    return this.#json(LaunchView, 'POST', '/launches', { body: order, headers: once === undefined ? {} : { [IDEMPOTENCY_HEADER]: once } });
+  /**
+   * @param once a repeated request with the same value answers the same launch
+   * @param launchKey of the session whose saved work is restored, where the hub key is not held
+   */
+  createLaunch(order: CreateLaunch, once?: string, launchKey?: string): Promise<LaunchView> {
+    const headers = { ...keyHeader(launchKey), ...(once === undefined ? {} : { [IDEMPOTENCY_HEADER]: once }) };
+    return this.#json(LaunchView, 'POST', '/launches', { body: order, headers });
   }
 
   async cancelLaunch(id: string, launchKey?: string): Promise<void> {
@@ -75,8 +79,8 @@ export class HubClient {
     return (await this.#json(SessionList, 'GET', '/sessions')).sessions;
   }
 
-  session(id: string): Promise<SessionView> {
-    return this.#json(SessionView, 'GET', `/sessions/${id}`);
+  session(id: string, launchKey?: string): Promise<SessionView> {
+    return this.#json(SessionView, 'GET', `/sessions/${id}`, { headers: keyHeader(launchKey) });
   }
 
   async stopSession(id: string): Promise<void> {

@@ -171,6 +171,24 @@ export const ERRORS = {
     title: 'This session has ended.',
     hint: 'Launch the repository again.',
   },
+  saved_not_found: {
+    status: 404,
+    retryable: false,
+    title: 'Nothing was saved of this session.',
+    hint: 'Changed files are saved when a session ends. Launch the repository without them.',
+  },
+  saved_expired: {
+    status: 410,
+    retryable: false,
+    title: 'What was saved of this session is no longer kept.',
+    hint: 'Launch the repository without it. How long saved work is kept is session.keepSaved.',
+  },
+  restore_failed: {
+    status: 422,
+    retryable: false,
+    title: 'The saved work could not be put back.',
+    hint: 'It can still be downloaded from the sessions page (bindery list). Launch the repository without it.',
+  },
   session_starting: { status: 503, retryable: true, title: 'This session is still starting.', hint: 'Try again in a moment.' },
   session_unreachable: {
     status: 502,

@@ -44,6 +44,14 @@ export function formatV2(link: Link): string {
   return `/v2/${link.provider}/${encodeSpec(link)}${query ? `?${query}` : ''}`;
 }
 
+/** Name of the launch page's parameter that names the session whose saved work is restored. */
+export const RESTORE = 'restore';
+
+/** A launch page's path, as `formatV2` makes it, that restores the saved work of a session. */
+export function restorePath(path: string, sessionId: string): string {
+  return `${path}${path.includes('?') ? '&' : '?'}${RESTORE}=${sessionId}`;
+}
+
 /** Normal form of a spec that is still percent-encoded, as it comes from an address. */
 export function normalSpec(provider: string, raw: string): string {
   if (!isProvider(provider))

@@ -19,6 +19,7 @@ export interface LaunchFlags extends CommonOptions {
   readonly trust?: boolean;
   readonly layout?: LaunchOptions['layout'];
   readonly epoch?: LaunchOptions['epoch'];
+  readonly restore?: string;
   readonly detach?: boolean;
   readonly open: boolean;
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { LaunchOptions, LaunchView } from '@bindery/wire/api.ts';
+import type { CreateLaunch, LaunchOptions, LaunchView } from '@bindery/wire/api.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { isFinal, type FailedEvent, type LaunchEvent, type Phase, type ReadyEvent } from '@bindery/wire/events.ts';
 import { randomId } from '@bindery/wire/ids.ts';
@@ -11,7 +11,7 @@ import { asBinderyError, EXIT, exitCodeOf, failureText } from './exit.ts';
 import { findHub, type FoundHub } from './hub-find.ts';
 import { endHub, isStarted, startHub, type StartedHub } from './hub-start.ts';
 import { interruptOf, type Interrupt } from './interrupt.ts';
-import { sessionLink } from './session-id.ts';
+import { sessionLink, sessionOf } from './session-id.ts';
 import { linkOf, optionsOf, planOptions, TRUST, type LaunchFlags } from './launch-options.ts';
 import { progressView, type ProgressView } from './progress-view.ts';
 import { stay } from './stay.ts';
@@ -29,12 +29,14 @@ export function launchCommand(cli: Cli): Command {
       ['bindery launch https://gitlab.com/group/repo --ref v1.2', 'a tag of any Git repository'],
       ['bindery launch . --path notebooks/start.ipynb', 'this folder, as it is now'],
       ['bindery launch user/old --as-of 2021-06-01', 'with the packages of that day'],
+      ['bindery launch --restore abcd', 'go on with what an ended session changed (bindery list)'],
       ['bindery launch user/repo --json --no-open', 'events for a program; the last has url and token'],
     ]).argument('[link]', 'user/repo, any Git address, a local folder, or a mybinder-style link'),
   )
     .option('--path <path>', 'file or folder of the repository to open')
     .option('--urlpath <path>', 'what to open below the address of the session')
     .option('--trust', TRUST)
+    .option('--restore <session>', 'with the saved work of a session that ended; without a link, over the commit that it had')
     .option('--detach', 'return when the session is ready, and leave it and the hub running')
     .option('--no-open', 'do not open a browser')
     .option('--port <number>', 'port of the hub, if one is started; 0 means any')
@@ -72,9 +74,10 @@ export class LaunchRun {
   }
 
   async #withHub(text: string | undefined, interrupt: Interrupt): Promise<number> {
-    const order = { link: linkOf(text, this.#terminal.env), options: optionsOf(this.#flags, this.#more) };
+    const options = optionsOf(this.#flags, this.#more);
+    const given = text === undefined && this.#flags.restore !== undefined ? undefined : linkOf(text, this.#terminal.env);
     const { config } = configOf(this.#flags, this.#terminal);
-    const options = {
+    const start = {
       config,
       words: configWords(this.#flags),
       env: this.#terminal.env,
@@ -87,12 +90,12 @@ export class LaunchRun {
       const { paint } = this.#terminal;
       this.#terminal.err(`${paint('bold', 'Bindery')} ${running ? 'joins the hub that runs' : 'starts a hub …'}\n`);
     }
-    const hub = running ?? (await startHub(options));
+    const hub = running ?? (await startHub(start));
     const started = isStarted(hub) ? hub : undefined;
     this.#greet(hub, started !== undefined, config.hub.port);
     let detached = false;
     try {
-      const launch = await hub.client.createLaunch(order, randomId());
+      const launch = await hub.client.createLaunch(await this.#order(hub, given, options), randomId());
       const final = await this.#follow(hub, launch, interrupt.signal);
       if (final.phase === 'failed') return this.#failed(final);
       await this.#ready(final, hub, launch);
@@ -102,6 +105,18 @@ export class LaunchRun {
     } finally {
       if (started && !detached) await this.#end(started, interrupt);
     }
+  }
+
+  /** What is asked of the hub; a session that is restored says which link, where none was given. */
+  async #order(hub: FoundHub, given: string | undefined, options: LaunchOptions): Promise<CreateLaunch> {
+    const { restore } = this.#flags;
+    if (restore === undefined || restore === '') return { link: given ?? linkOf(undefined, this.#terminal.env), options };
+    const session = await sessionOf(hub.client, restore);
+    const link = given ?? session.link;
+    if (link !== undefined) return { link, options: { ...options, restore: session.id } };
+    throw new BinderyError('request_invalid', `It is not known which link session ${session.id} was launched from.`, {
+      hint: 'Give the link too: bindery launch <link> --restore <session>.',
+    });
   }
 
   /** What the hub is installing: also a program that reads events shows this to a person, on stderr. */

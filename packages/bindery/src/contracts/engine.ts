@@ -56,6 +56,8 @@ export interface SessionOrder {
   readonly env: Readonly<Record<string, string>>;
   /** Run as the user where no sandbox works. */
   readonly trust: boolean;
+  /** Saved work of another session, put over the repository's files before anything runs. */
+  readonly restore?: SavedWork;
 }
 
 export interface Session {

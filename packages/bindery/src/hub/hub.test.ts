@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile, mkdir } from 'node:fs/promises';
+import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { array, assert as assertProperty, asyncProperty, nat } from 'fast-check';
+import type { LaunchOptions } from '@bindery/wire/api.ts';
 import { LaunchEvent } from '@bindery/wire/events.ts';
 import { NullEngine } from '../../../../test/fakes/engine.ts';
 import { nullHub, type NullHub } from '../../../../test/fakes/null-hub.ts';
@@ -14,8 +18,12 @@ import { readHubRecord } from './state-lock.ts';
 type Ready = Extract<LaunchEvent, { phase: 'ready' }>;
 
 /** Launches and waits for the end. */
-async function ready(hub: NullHub, link = 'user/repo'): Promise<Ready & { key: string; launchId: string }> {
-  const { id, key = '' } = await hub.launch(link);
+async function ready(
+  hub: NullHub,
+  link = 'user/repo',
+  options: Record<string, unknown> = {},
+): Promise<Ready & { key: string; launchId: string }> {
+  const { id, key = '' } = await hub.launch(link, { options });
   const last = (await hub.events(id)).at(-1);
   assert.ok(last?.phase === 'ready', JSON.stringify(last));
   return { ...last, key, launchId: id };
@@ -213,6 +221,50 @@ test('changed files that were saved at the end can be downloaded', async () => {
   assert.equal(saved.headers.get('content-disposition'), `attachment; filename="${session.sessionId}.tar.gz"`);
   assert.equal(await saved.text(), 'archive');
   assert.match(await (await status(session)).text(), /more than 2 GB/);
+  const [response] = (await once(get(session.url ?? '', { headers: { accept: 'text/html' } }), 'response')) as [IncomingMessage];
+  const page = await text(response);
+  const again = /<a href="([^"]*)">Start again with my changes</.exec(page)?.[1];
+  assert.match(again ?? page, new RegExp(`^http://127\\.0\\.0\\.1:\\d+/v2/gh/user/repo/a{40}\\?restore=${session.sessionId}$`));
+});
+
+test('saved work is restored by who holds the session, while it is kept', async () => {
+  const asked: LaunchOptions[] = [];
+  const pipeline = nullPipeline({ during: async ({ options }) => void asked.push(options) });
+  await using hub = await nullHub({ pipeline });
+  const link = 'https://github.com/user/repo';
+  const session = await ready(hub);
+  const id = session.sessionId ?? '';
+  const restore = (headers: Record<string, string>, restored = id): Promise<Response> =>
+    hub.fetch('/api/v1/launches', {
+      method: 'POST',
+      body: JSON.stringify({ link, options: { restore: restored } }),
+      headers: { 'content-type': 'application/json', ...headers },
+    });
+  const refused = async (answer: Promise<Response>): Promise<unknown[]> => {
+    const response = await answer;
+    return [response.status, ((await response.json()) as { error: { code: string } }).error.code];
+  };
+  assert.deepEqual(await refused(restore({})), [404, 'saved_not_found'], 'it still runs');
+  hub.engine.endSession(id, 'idle');
+  assert.deepEqual(await refused(restore({})), [404, 'saved_not_found'], 'it changed nothing');
+  assert.deepEqual(await refused(restore({}, 'a'.repeat(16))), [404, 'session_not_found']);
+
+  const other = await ready(hub, link, { layout: 'joint' });
+  const saved = { path: join(hub.state, 'saved.tar.gz'), bytes: 7 };
+  hub.engine.savedWork.set(other.sessionId ?? '', saved);
+  hub.engine.endSession(other.sessionId ?? '', 'idle', { savedBytes: 7 });
+  const stranger = { authorization: 'Bearer wrong' };
+  assert.deepEqual(await refused(restore(stranger, other.sessionId)), [401, 'unauthorized']);
+  assert.deepEqual(await refused(restore({ ...stranger, 'x-launch-key': session.key }, other.sessionId)), [401, 'unauthorized']);
+  const created = (await (await restore({}, other.sessionId)).json()) as { id: string };
+  assert.equal((await hub.events(created.id)).at(-1)?.phase, 'ready');
+  const { layout, restore: restored } = asked.at(-1) ?? {};
+  assert.deepEqual([layout, restored], ['joint', other.sessionId], 'in an environment like its own');
+
+  hub.engine.savedWork.clear();
+  assert.deepEqual(await refused(restore({}, other.sessionId)), [410, 'saved_expired']);
+  const view = (await (await hub.fetch(`/api/v1/sessions/${other.sessionId}`)).json()) as { link: string; ref: string };
+  assert.equal(view.link, `/v2/gh/user/repo/${view.ref}`);
 });
 
 test('a session that ends before its launch is ready fails it, and is told as ended', async () => {

@@ -1,12 +1,21 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { CreateLaunch, ErrorBody, EventsQuery, IDEMPOTENCY_HEADER, LAUNCH_KEY_HEADER, LaunchView } from '@bindery/wire/api.ts';
+import {
+  CreateLaunch,
+  ErrorBody,
+  EventsQuery,
+  IDEMPOTENCY_HEADER,
+  LAUNCH_KEY_HEADER,
+  LaunchView,
+  type LaunchOptions,
+} from '@bindery/wire/api.ts';
 import { readLink } from '../link/link.ts';
 import { EventResponse, follow } from './event-stream.ts';
 import type { Launch } from './launch.ts';
 import { launchEnvironment } from './launch-environment.ts';
 import { header, type HubParts } from './parts.ts';
+import { ownSession } from './session-api.ts';
 import { forHolder } from './presenter.ts';
 
 const Id = z.object({ id: z.string() });
@@ -31,7 +40,7 @@ export function launchApi(parts: HubParts): FastifyPluginCallbackZod {
     app.post('/launches', { schema: { body: CreateLaunch, response: { 201: LaunchView, '4xx': ErrorBody } } }, async (req, reply) => {
       const rate = rights.launcher(req.caller, req.ip);
       if (rate) void reply.headers(rateHeaders(rate));
-      const asked = req.body.options ?? {};
+      const asked = await withSaved(parts, req, req.body.options ?? {});
       const link = readLink(req.body.link, asked, { githubHosts: githubHosts(parts) });
       const options = rights.options(req.caller, link, asked);
       const given = header(req, IDEMPOTENCY_HEADER)?.slice(0, 128);
@@ -73,6 +82,14 @@ export function launchApi(parts: HubParts): FastifyPluginCallbackZod {
     });
     done();
   };
+}
+
+/** Saved work is restored by who holds its session, while it is kept, into an environment chosen as its own was. */
+async function withSaved(parts: HubParts, req: FastifyRequest, asked: LaunchOptions): Promise<LaunchOptions> {
+  if (asked.restore === undefined) return asked;
+  const id = ownSession(parts, req, asked.restore);
+  await parts.sessions.saved(id);
+  return { ...parts.sessions.record(id).options, ...asked };
 }
 
 /** Hosts whose pages are `gh` links. */

@@ -1,4 +1,5 @@
 import type { Link } from '@bindery/wire/link.ts';
+import { splitGitSpec, urlFolder } from '@bindery/wire/link-git.ts';
 import { withRef } from '@bindery/wire/link.ts';
 import { formatV2 } from '@bindery/wire/link-v2.ts';
 
@@ -13,6 +14,17 @@ export function persistentAddress(link: Link, ref: string): string {
     return relativeAddress(withRef(link, ref));
   } catch {
     return relativeAddress(link);
+  }
+}
+
+/** Launches the same commit again, with the page that was asked for; a folder of this machine as it is now, if that was asked for. */
+export function linkAgain(link: Link, ref: string): string {
+  const isFolder = link.provider === 'git' && urlFolder(splitGitSpec(link.spec).url) !== undefined;
+  if (isFolder && splitGitSpec(link.spec).ref === 'HEAD') return formatV2(link);
+  try {
+    return formatV2(withRef(link, ref));
+  } catch {
+    return formatV2(link);
   }
 }
 

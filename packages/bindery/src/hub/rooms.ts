@@ -9,6 +9,7 @@ import { Callers } from './callers.ts';
 import { withDefaultBranch } from './default-branch.ts';
 import { hostNames, isOpen } from './exposure.ts';
 import type { HubOptions } from './hub.ts';
+import { linkAgain } from './launch-environment.ts';
 import { Launches } from './launches.ts';
 import { LaunchStore } from './launch-store.ts';
 import { Metrics } from './metrics.ts';
@@ -103,8 +104,14 @@ export function makeRooms(shared: Shared, options: HubOptions, key: string, addr
     admission,
     store,
     run: withDefaultBranch(options.pipeline.launch),
-    onSession: (session, { id, link, header }) =>
-      sessions.add(session, { launchId: id, keyHash: header.keyHash, open: pageToOpen(link, session.source) }),
+    onSession: (session, { id, link, header, options: { conda, epoch, layout, strict } }) =>
+      sessions.add(session, {
+        launchId: id,
+        keyHash: header.keyHash,
+        open: pageToOpen(link, session.source),
+        link: linkAgain(link, session.source.ref),
+        options: { conda, epoch, layout, strict },
+      }),
     onEnd: (launch) => metrics.launchEnded(launch),
   });
   return { callers, rights, proxy, records, sessions, culler, admission, metrics, store, launches };

@@ -10,21 +10,21 @@ import { header, type HubParts } from './parts.ts';
 
 const Id = z.object({ id: z.string() });
 
+/** The session's id for somebody who may use it; who may not does not learn whether it exists. */
+export function ownSession({ rights, sessions }: HubParts, req: FastifyRequest, id: string): string {
+  const key = header(req, LAUNCH_KEY_HEADER);
+  rights.asker(req.caller);
+  if (key === undefined) rights.operator(req.caller);
+  if (!SessionId.safeParse(id).success) throw new BinderyError('session_not_found', 'There is no session of this id.');
+  rights.holder(req.caller, key, (given) => sessions.opensWith(id, given));
+  sessions.record(id);
+  return id;
+}
+
 /** `/sessions` of the new contract. Everything about one session is also allowed to the holder of its launch's key. */
 export function sessionApi(parts: HubParts): FastifyPluginCallbackZod {
   const { sessions, rights, shared } = parts;
-
-  /** The session's id for somebody who may use it; who may not does not learn whether it exists. */
-  const mine = (req: FastifyRequest<{ Params: { id: string } }>): string => {
-    const { id } = req.params;
-    const key = header(req, LAUNCH_KEY_HEADER);
-    rights.asker(req.caller);
-    if (key === undefined) rights.operator(req.caller);
-    if (!SessionId.safeParse(id).success) throw new BinderyError('session_not_found', 'There is no session of this id.');
-    rights.holder(req.caller, key, (given) => sessions.opensWith(id, given));
-    sessions.record(id);
-    return id;
-  };
+  const mine = (req: FastifyRequest<{ Params: { id: string } }>): string => ownSession(parts, req, req.params.id);
 
   return (app, _, done) => {
     const one = { params: Id, response: { 200: SessionView, '4xx': ErrorBody } };
@@ -60,11 +60,7 @@ export function sessionApi(parts: HubParts): FastifyPluginCallbackZod {
 
     app.get('/sessions/:id/saved', { schema: { params: Id } }, async (req, reply) => {
       const id = mine(req);
-      const saved = await shared.engine.saved(id);
-      if (!saved)
-        throw new BinderyError('not_found', 'Nothing was saved of this session, or it is no longer kept.', {
-          hint: 'Changed files are saved when a session ends.',
-        });
+      const saved = await sessions.saved(id);
       return reply
         .type('application/gzip')
         .header('content-length', saved.bytes)

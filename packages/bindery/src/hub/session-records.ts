@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { SessionView } from '@bindery/wire/api.ts';
+import { LaunchOptions, SessionView } from '@bindery/wire/api.ts';
 import { LaunchId, SessionId } from '@bindery/wire/ids.ts';
 import type { Logger } from '../base/log.ts';
 
@@ -14,6 +14,8 @@ export const SessionRecord = z.object({
   open: z.string(),
   /** sha256 of each token that was given to programs. */
   tokens: z.array(z.string()),
+  /** How its environment was chosen, to choose the same again. */
+  options: LaunchOptions.pick({ conda: true, epoch: true, layout: true, strict: true }).optional(),
   /** As it was last seen. */
   view: SessionView,
 });

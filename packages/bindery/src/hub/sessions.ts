@@ -1,6 +1,7 @@
 import type { EndReason, SessionView } from '@bindery/wire/api.ts';
+import { restorePath } from '@bindery/wire/link-v2.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
-import type { Engine, Session } from '../contracts/engine.ts';
+import type { Engine, SavedWork, Session } from '../contracts/engine.ts';
 import type { Explanation } from '../proxy/access.ts';
 import type { Proxy } from '../proxy/proxy.ts';
 import type { Clock } from '../base/clock.ts';
@@ -50,6 +51,9 @@ const REASONS: Readonly<Record<EndReason, string>> = {
   shutdown: 'The session ended because the hub was shut down.',
 };
 
+/** What the launch knows of its session. */
+export type NewSession = Pick<SessionRecord, 'launchId' | 'keyHash' | 'open' | 'options'> & { readonly link: string };
+
 /** All sessions of this hub: their routes, what opens them, and for a while what became of those that ended. */
 export class Sessions {
   readonly #options: SessionsOptions;
@@ -81,7 +85,7 @@ export class Sessions {
     for await (const session of engine.launcher.list()) {
       const record = known.get(session.id) ?? { launchId: session.id, keyHash: '', open: '', tokens: [], view: viewOf(session) };
       known.delete(session.id);
-      if (session.state === 'ended') this.#remember({ ...record, view: { ...viewOf(session), activeAt: record.view.activeAt } });
+      if (session.state === 'ended') this.#remember({ ...record, view: { ...viewOf(session), ...kept(record.view) } });
       else this.#route(session, record);
     }
     for (const record of [...known.values()].toSorted((a, b) => endOf(a).localeCompare(endOf(b)))) {
@@ -92,8 +96,9 @@ export class Sessions {
   }
 
   /** Gives a session that was just started its route. @throws BinderyError start_failed when it has ended meanwhile */
-  add(session: Session, about: Pick<SessionRecord, 'launchId' | 'keyHash' | 'open'>): void {
-    const record = { ...about, tokens: [], view: viewOf(session) };
+  add(session: Session, about: NewSession): void {
+    const { link, ...known } = about;
+    const record = { ...known, tokens: [], view: { ...viewOf(session), link } };
     this.#route(session, record);
     void this.#options.records.save(record);
     const ended = this.#early.get(session.id);
@@ -150,6 +155,20 @@ export class Sessions {
     return token;
   }
 
+  /**
+   * What was saved of a session that ended.
+   * @throws BinderyError session_not_found, saved_not_found, saved_expired
+   */
+  async saved(id: string): Promise<SavedWork> {
+    const { view } = this.record(id);
+    const saved = view.state === 'ended' ? await this.#options.engine.saved(id) : undefined;
+    if (saved) return saved;
+    if (view.state !== 'ended')
+      throw new BinderyError('saved_not_found', `Session ${id} still runs: its changed files are saved when it ends.`);
+    if (!view.savedBytes) throw new BinderyError('saved_not_found', `Session ${id} changed no files that could be saved.`);
+    throw new BinderyError('saved_expired', `What was saved of session ${id} is no longer kept.`);
+  }
+
   /** A one-time address for a browser, of what the launch asked for or of `path`. @throws BinderyError session_not_found */
   browserUrl(id: string, path?: string, form: 'host' | 'port' = 'host'): string {
     const record = this.record(id);
@@ -181,7 +200,10 @@ export class Sessions {
   explain(id: string, pageUrl: string): Explanation | undefined {
     const view = this.#ended.get(id)?.view;
     if (!view) return undefined;
-    const links = [{ href: pageUrl, text: 'Sessions, logs and saved files' }];
+    const { link, savedBytes } = view;
+    const links = [{ href: `${pageUrl}#${id}`, text: 'Sessions, logs and saved files' }];
+    if (link !== undefined && savedBytes)
+      links.unshift({ href: new URL(restorePath(link, id), pageUrl).href, text: 'Start again with my changes' });
     return {
       state: 'gone',
       message: view.message ?? REASONS[view.endReason ?? 'stopped'],
@@ -219,8 +241,7 @@ export class Sessions {
     }
     this.#early.delete(session.id);
     this.#running.delete(session.id);
-    const { activeAt } = record.view;
-    this.#remember({ ...record, tokens: [], view: { ...viewOf(session), activeAt, state: 'ended' } });
+    this.#remember({ ...record, tokens: [], view: { ...viewOf(session), ...kept(record.view), state: 'ended' } });
     this.#options.onEnd(this.record(session.id).view);
   }
 
@@ -236,6 +257,11 @@ export class Sessions {
       void this.#options.records.remove(oldest);
     }
   }
+}
+
+/** What the engine does not know of a session. */
+function kept({ activeAt, link }: SessionView): Pick<SessionView, 'activeAt' | 'link'> {
+  return { activeAt, ...(link === undefined ? {} : { link }) };
 }
 
 function running({ view }: SessionRecord): RunningSession {

@@ -2,7 +2,7 @@ import { formatV2 } from '@bindery/wire/link-v2.ts';
 import { withRef, type Link } from '@bindery/wire/link.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Context, LaunchRequest } from '../contracts/context.ts';
-import type { Environment, Session } from '../contracts/engine.ts';
+import type { Engine, Environment, SavedWork, Session } from '../contracts/engine.ts';
 import type { BuildPlan, Lock } from '../contracts/plan.ts';
 import type { Source, Tree } from '../contracts/source.ts';
 
@@ -25,10 +25,12 @@ export async function startSession(request: LaunchRequest, made: Made, ctx: Cont
   };
   if (!ctx.engine.isolated && request.options.trust !== true)
     throw new BinderyError('sandbox_unavailable', 'This machine cannot isolate what the repository would run.');
+  const { restore } = request.options;
   const session = await ctx.engine.launcher.start(
     {
       id: request.sessionId,
       ...made,
+      ...(restore === undefined ? {} : { restore: await savedWork(ctx.engine, restore) }),
       env: { ...request.env, ...sourceEnv(made.source, request.link) },
       trust: request.options.trust === true,
     },
@@ -37,6 +39,13 @@ export async function startSession(request: LaunchRequest, made: Made, ctx: Cont
   );
   ctx.emit({ phase: 'launching', kind: 'done', message: 'The notebook server answers', ms: ctx.clock.monotonic() - since });
   return session;
+}
+
+/** What was saved of a session, as long as it is kept. @throws BinderyError saved_expired */
+export async function savedWork(engine: Engine, id: string): Promise<SavedWork> {
+  const saved = await engine.saved(id);
+  if (saved) return saved;
+  throw new BinderyError('saved_expired', `What was saved of session ${id} is no longer kept.`);
 }
 
 /** What a session may know of where it comes from (binder.md §3.4). */

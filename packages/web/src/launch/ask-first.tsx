@@ -3,7 +3,7 @@ import { Page } from '../shell/page.tsx';
 import type { Router } from '../shell/router.ts';
 
 /** Another site sent the browser here: nothing runs until a person has seen what and agreed. */
-export function AskFirst({ what, from, isolated, agree, router }: AskProps) {
+export function AskFirst({ what, restores, from, isolated, agree, router }: AskProps) {
   return (
     <Page
       title={`Launch ${what.title}?`}
@@ -33,6 +33,7 @@ export function AskFirst({ what, from, isolated, agree, router }: AskProps) {
             </>
           )}
         </dl>
+        {restores && <p>The changed files of a session that ended are put into it.</p>}
         <p class="quiet">
           {isolated
             ? 'Its code runs in a sandbox of its own: it can’t read your files or other sessions. Launch it only if you meant to open it.'
@@ -53,6 +54,8 @@ export function AskFirst({ what, from, isolated, agree, router }: AskProps) {
 
 interface AskProps {
   what: Described;
+  /** The launch takes the saved work of a session. */
+  restores: boolean;
   /** The other site, where the browser told it. */
   from: string | undefined;
   isolated: boolean;

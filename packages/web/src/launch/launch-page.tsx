@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
 import type { LaunchOptions } from '@bindery/wire/api.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
-import { formatV2 } from '@bindery/wire/link-v2.ts';
+import { formatV2, RESTORE } from '@bindery/wire/link-v2.ts';
 import type { Services } from '../app.tsx';
 import { describeLink, readLaunchPath } from '../form/detection.ts';
 import { rememberRecent } from '../form/recent.ts';
@@ -35,8 +35,18 @@ export function LaunchPage({ path, search, services }: { path: string; search: s
   if (link instanceof BinderyError) return <NoLink error={link} />;
   const what = describeLink(link);
   if (!asked.value)
-    return <AskFirst what={what} from={config.askFrom} isolated={config.isolated} agree={() => (asked.value = true)} router={router} />;
-  return <Launch link={formatV2(link)} what={what} services={services} />;
+    return (
+      <AskFirst
+        what={what}
+        restores={new URLSearchParams(search).has(RESTORE)}
+        from={config.askFrom}
+        isolated={config.isolated}
+        agree={() => (asked.value = true)}
+        router={router}
+      />
+    );
+  const restore = new URLSearchParams(search).get(RESTORE) ?? undefined;
+  return <Launch link={formatV2(link)} restore={restore} what={what} services={services} />;
 }
 
 /** An address of the right shape that means nothing. */
@@ -53,7 +63,15 @@ function breakable(name: string): ComponentChildren {
   return name.split('/').flatMap((part, index) => (index === 0 ? [part] : ['/', <wbr key={index} />, part]));
 }
 
-function Launch({ link, what, services }: { link: string; what: Described; services: Services }) {
+interface LaunchProps {
+  link: string;
+  /** The session whose saved work is put over the repository's files. */
+  restore: string | undefined;
+  what: Described;
+  services: Services;
+}
+
+function Launch({ link, restore, what, services }: LaunchProps) {
   const { hub, router } = services;
   const run = useMemo(() => new LaunchRun(hub, router), [hub, router]);
   const first = useMemo(() => router.entry(), [router]);
@@ -63,7 +81,7 @@ function Launch({ link, what, services }: { link: string; what: Described; servi
   const state = launchState(model);
 
   useEffect(() => {
-    void run.follow(link, first.options ?? {});
+    void run.follow(link, { ...(restore === undefined ? {} : { restore }), ...first.options });
     rememberRecent({ path: link, title: what.title, about: what.about });
     const timer = setInterval(() => (now.value = Date.now()), 250);
     return () => {
@@ -73,7 +91,10 @@ function Launch({ link, what, services }: { link: string; what: Described; servi
   }, [run]);
   useStateIcon(model);
 
-  const retry = (options: LaunchOptions = {}): void => router.again({ asked: true, options: { ...first.options, ...options } });
+  const retry = (options: LaunchOptions = {}): void => {
+    const { restoreKey = first.launch?.key } = first;
+    router.again({ asked: true, options: { ...first.options, ...options }, ...(restoreKey === undefined ? {} : { restoreKey }) });
+  };
   // What may have reached the hub, though its answer did not come back, is asked for under the same name.
   const startAgain = (): void => (router.entry().launch ? retry() : router.again({ ...router.entry(), asked: true }));
   const ended = useComputed(() => run.model.value.end !== undefined || run.problem.value !== undefined);
@@ -134,7 +155,7 @@ function Outcome({ run, services, link, retry, startAgain, goWhenReady, left, no
     const { router, hub } = services;
     const leave = (): void => router.remember({ left: true });
     const go = goWhenReady.value && !left;
-    return <Ready event={end} go={go} hub={hub} launchKey={router.entry().launch?.key} leave={leave} retry={() => retry()} />;
+    return <Ready event={end} go={go} hub={hub} launchKey={router.entry().launch?.key} leave={leave} retry={retry} />;
   }
   return <Running run={run} goWhenReady={goWhenReady} now={now} />;
 }

@@ -73,7 +73,7 @@ export class LaunchRun {
     this.#memory.remember({ once });
     for (let attempt = 0; ; attempt++) {
       try {
-        const { id, key } = await this.#hub.createLaunch({ link, options }, once);
+        const { id, key } = await this.#hub.createLaunch({ link, options }, once, this.#memory.entry().restoreKey);
         // Another page may be shown by now: then its history entry is not this launch's.
         this.#abort.signal.throwIfAborted();
         this.isCut.value = false;

@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import type { LaunchOptions, SessionView } from '@bindery/wire/api.ts';
 import type { ReadyEvent } from '@bindery/wire/events.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { HubClient } from '@bindery/wire/client.ts';
@@ -30,7 +31,8 @@ export function Ready({ event, go, hub, launchKey, leave, retry }: ReadyProps) {
   }, []);
 
   if (!sessionId) return <Built ms={event.ms} />;
-  if (problem.value) return <CannotOpen error={problem.value} retry={retry} open={() => void open()} />;
+  if (problem.value)
+    return <CannotOpen error={problem.value} retry={retry} open={() => void open()} session={() => hub.session(sessionId, launchKey)} />;
   return (
     <Notice kind="good" class="status" title={opening.value ? 'Ready. Opening the notebook …' : 'Your notebook is ready'} focus={!go}>
       <p>
@@ -54,18 +56,39 @@ function Built({ ms }: { ms: number }) {
   );
 }
 
-function CannotOpen({ error, open, retry }: { error: BinderyError; open: () => void; retry: () => void }) {
+function CannotOpen({ error, open, retry, session }: CannotOpenProps) {
   const gone = error.code === 'session_not_found' || error.code === 'session_ended';
+  const saved = useSignal<string | undefined>(undefined);
+  useEffect(() => {
+    if (!gone) return;
+    session().then(
+      ({ id, savedBytes }) => (saved.value = savedBytes ? id : undefined),
+      () => undefined, // not kept any more
+    );
+  }, [gone]);
+  const restore = saved.value;
   return (
     <Notice kind={gone ? 'calm' : 'bad'} title={gone ? 'This session has ended' : 'The session cannot be opened right now'} focus>
       <p>{gone ? 'Launch the repository again for a new one. Changed files that were saved are on the sessions page.' : error.message}</p>
       <p class="actions">
-        <button type="button" class="button primary" onClick={gone ? retry : open}>
+        {restore !== undefined && (
+          <button type="button" class="button primary" onClick={() => retry({ restore })}>
+            Start again with my changes
+          </button>
+        )}
+        <button type="button" class={restore === undefined ? 'button primary' : 'button'} onClick={gone ? () => retry() : open}>
           {gone ? 'Launch again' : 'Try again'}
         </button>
       </p>
     </Notice>
   );
+}
+
+interface CannotOpenProps {
+  error: BinderyError;
+  open: () => void;
+  retry: ReadyProps['retry'];
+  session: () => Promise<SessionView>;
 }
 
 interface ReadyProps {
@@ -76,5 +99,5 @@ interface ReadyProps {
   launchKey: string | undefined;
   /** Called just before the page is left. */
   leave: () => void;
-  retry: () => void;
+  retry: (options?: LaunchOptions) => void;
 }

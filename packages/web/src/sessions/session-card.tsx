@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import type { SessionView } from '@bindery/wire/api.ts';
 import type { Services } from '../app.tsx';
+import { restorePath } from '@bindery/wire/link-v2.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { addressForm } from '../launch/session-address.ts';
 import { ago, bytes } from '../time.ts';
@@ -68,6 +69,11 @@ export function EndedSession({ session, services, log }: CardProps) {
         {endedWords(session)} <span class="quiet">{session.endedAt ? `Ended ${ago(session.endedAt, now)}.` : ''}</span>
       </p>
       <p class="actions">
+        {hasSaved && session.link !== undefined && (
+          <a class="button small primary" href={services.router.href(restorePath(session.link, session.id))} data-route>
+            Start again with my changes<span class="hidden"> to {name}</span>
+          </a>
+        )}
         {hasSaved && (
           <a class="button small" href={services.hub.savedUrl(session.id)} download>
             Download changed files ({bytes(session.savedBytes ?? 0)})<span class="hidden"> of {name}</span>

@@ -11,6 +11,8 @@ const Entry = z.object({
   launch: z.object({ id: z.string(), key: z.string().optional() }).optional(),
   /** The session was opened from here before. */
   left: z.boolean().optional(),
+  /** Key of the launch whose session's saved work is restored, where this browser holds no other. */
+  restoreKey: z.string().optional(),
   /** Choices of a launch that was started again with others. */
   options: LaunchOptions.optional(),
 });

@@ -80,6 +80,8 @@ export interface EnclosedStep {
   readonly folders: readonly string[];
   /** Where the order file may lie; not visible inside. */
   readonly scratch: string;
+  /** File that it reads as its standard input; it need not be allowed to open it. */
+  readonly input?: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly onLine: (line: string, from: 'stdout' | 'stderr') => void;
@@ -91,7 +93,13 @@ export const LIMIT_BROKEN = 122;
 /** Runs a step to its end, whatever it does. */
 export async function enclose(place: Place, step: EnclosedStep): Promise<RunResult> {
   const { group, ...limits } = await bounded(place, `build-${step.name}`, step.allowed, step.folders, step.box.uid !== undefined);
-  const order = { argv: sandboxArgv(step.box), overlay: step.overlay ?? null, seccomp: step.box.seccomp ? place.seccomp : null, ...limits };
+  const order = {
+    argv: sandboxArgv(step.box),
+    overlay: step.overlay ?? null,
+    seccomp: step.box.seccomp ? place.seccomp : null,
+    input: step.input ?? null,
+    ...limits,
+  };
   const file = join(step.scratch, `${step.name}.json`);
   await writeFile(file, JSON.stringify(order), { mode: 0o600 });
   try {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { EndReason } from '@bindery/wire/api.ts';
@@ -10,12 +10,13 @@ import { instant, type Clock } from '../../base/clock.ts';
 import { run } from '../../base/run.ts';
 import { Herd } from './herd.ts';
 import type { Logger } from '../../base/log.ts';
-import type { Launcher, Session, SessionOrder, StageLog, Stats } from '../../contracts/engine.ts';
+import type { Launcher, SavedWork, Session, SessionOrder, StageLog, Stats } from '../../contracts/engine.ts';
 import type { Uv } from '../../clients/uv.ts';
 import type { Egress } from './egress/egress.ts';
 import { freshUid, RUNTIME, type Place } from './place.ts';
+import { restoreWork, type RestoreCall } from './restore.ts';
 import type { ServerRuntime } from './server-runtime.ts';
-import { fileBytes, SessionFolder, sessionIds, type SessionRecord } from './session-folder.ts';
+import { forgetEnded, SessionFolder, sessionIds, type SessionRecord } from './session-folder.ts';
 import { supervisorOrder } from './session-order.ts';
 
 export interface LocalLauncherParts {
@@ -32,6 +33,7 @@ export interface LocalLauncherParts {
 const SupervisorEvent = z.object({ event: z.string(), pid: z.number().optional(), ms: z.number().optional() });
 
 const LOOK_EVERY_MS = 1000;
+const FORGET_EVERY_MS = 3_600_000;
 
 /** Sessions as folders and processes: `sessions/<id>/`, each under a detached supervisor (runtime/supervise.py). */
 export class LocalLauncher implements Launcher {
@@ -39,7 +41,9 @@ export class LocalLauncher implements Launcher {
   /** Sessions that we started or adopted and that have not ended. */
   readonly #running = new Map<string, SessionRecord>();
   readonly #watch: NodeJS.Timeout;
+  readonly #forgetting: NodeJS.Timeout;
   readonly #own = new Set<string>();
+  readonly #ending = new Map<string, Promise<void>>();
   readonly #herd: Herd;
 
   constructor(parts: LocalLauncherParts) {
@@ -47,6 +51,8 @@ export class LocalLauncher implements Launcher {
     this.#herd = new Herd(parts.place);
     this.#watch = setInterval(() => void this.#look(), LOOK_EVERY_MS);
     this.#watch.unref();
+    this.#forgetting = setInterval(() => void this.#forget(), FORGET_EVERY_MS);
+    this.#forgetting.unref();
   }
 
   async start(order: SessionOrder, log: StageLog, signal: AbortSignal): Promise<Session> {
@@ -55,6 +61,7 @@ export class LocalLauncher implements Launcher {
     await mkdir(folder.path, { recursive: true, mode: 0o700 });
     const [runtime, egress, uv] = await Promise.all([this.#parts.runtime(), this.#parts.egress(), this.#parts.uv()]);
     const uid = freshUid(place);
+    if (order.restore) await this.#restore(folder, order, order.restore, { place, runtime, uid, log, signal });
     const token = randomBytes(24).toString('base64url');
     const record: SessionRecord = {
       id: order.id,
@@ -81,6 +88,7 @@ export class LocalLauncher implements Launcher {
 
   async *list(): AsyncIterable<Session> {
     const { sessions } = this.#parts.place.folders;
+    await this.#forget();
     for (const id of await sessionIds(sessions)) {
       const folder = new SessionFolder(sessions, id);
       const record = await folder.record().catch(() => undefined);
@@ -138,13 +146,26 @@ export class LocalLauncher implements Launcher {
   }
 
   async saved(id: string): Promise<{ path: string; bytes: number } | undefined> {
-    const path = join(this.#parts.place.folders.saved, `${id}.tar.gz`);
-    const bytes = await fileBytes(path);
-    return bytes > 0 ? { path, bytes } : undefined;
+    const { place, clock } = this.#parts;
+    const path = join(place.folders.saved, `${id}.tar.gz`);
+    const info = await stat(path).catch(() => undefined);
+    const isKept = info !== undefined && info.size > 0 && info.mtimeMs >= clock.now() - place.config.session.keepSaved * 1000;
+    return isKept ? { path, bytes: info.size } : undefined;
+  }
+
+  /** Nothing of the session is left when its saved work cannot be put back. */
+  async #restore(folder: SessionFolder, order: SessionOrder, saved: SavedWork, call: RestoreCall): Promise<void> {
+    try {
+      await restoreWork(folder, order, saved, call);
+    } catch (error) {
+      await rm(folder.path, { recursive: true, force: true }).catch(() => {}); // the next hub tries again
+      throw error;
+    }
   }
 
   close(): void {
     clearInterval(this.#watch);
+    clearInterval(this.#forgetting);
     this.#herd.close();
   }
 
@@ -183,6 +204,14 @@ export class LocalLauncher implements Launcher {
     });
   }
 
+  /** Removes what ended sessions left, once it is kept no longer. */
+  async #forget(): Promise<void> {
+    const { place, clock, log } = this.#parts;
+    await forgetEnded(place.folders, clock.now() - place.config.session.keepSaved * 1000).catch((error: unknown) =>
+      log.warn({ err: error }, 'old sessions not cleaned up'),
+    );
+  }
+
   /** Looks after sessions whose supervisor is not our child: adopted ones. */
   async #look(): Promise<void> {
     for (const id of this.#running.keys()) {
@@ -192,7 +221,14 @@ export class LocalLauncher implements Launcher {
     }
   }
 
-  async #gone(id: string): Promise<void> {
+  /** Takes note that a session has ended, once: whoever asks meanwhile waits for the same. */
+  #gone(id: string): Promise<void> {
+    const ending = this.#ending.get(id) ?? this.#tellEnd(id).finally(() => this.#ending.delete(id));
+    this.#ending.set(id, ending);
+    return ending;
+  }
+
+  async #tellEnd(id: string): Promise<void> {
     if (!this.#running.delete(id)) return;
     this.#own.delete(id);
     const folder = new SessionFolder(this.#parts.place.folders.sessions, id);

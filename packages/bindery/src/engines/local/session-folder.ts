@@ -1,4 +1,4 @@
-import { readFile, readdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EndReason } from '@bindery/wire/api.ts';
@@ -114,7 +114,16 @@ async function readParsed<T>(path: string, schema: z.ZodType<T>): Promise<T | un
   return parsed.success ? parsed.data : undefined;
 }
 
-/** Bytes of a file, 0 where there is none. */
-export async function fileBytes(path: string): Promise<number> {
-  return (await stat(path).catch(() => undefined))?.size ?? 0;
+/** Removes the folders of sessions that ended before `until` (milliseconds since the epoch), and what was saved before. */
+export async function forgetEnded(folders: { readonly sessions: string; readonly saved: string }, until: number): Promise<void> {
+  for (const id of await sessionIds(folders.sessions)) {
+    const folder = new SessionFolder(folders.sessions, id);
+    const ended = await folder.ended();
+    if (ended && Date.parse(ended.at) < until) await rm(folder.path, { recursive: true, force: true });
+  }
+  for (const name of await readdir(folders.saved)) {
+    const path = join(folders.saved, name);
+    const info = await stat(path).catch(() => undefined);
+    if (info && info.mtimeMs < until) await rm(path, { force: true });
+  }
 }

@@ -58,13 +58,6 @@ export async function supervisorOrder(
     uid !== undefined,
   );
   const box = sessionBox(order, parts, overlay, home, identity);
-  const leftovers = join(order.environment.location, 'leftovers');
-  const copies = existsSync(leftovers)
-    ? [
-        [`${INSIDE.tree}/.git`, `${INSIDE.home}/.git`],
-        [INSIDE.leftovers, INSIDE.home],
-      ]
-    : [[INSIDE.tree, INSIDE.home]];
   const plain = {
     argv: sandboxArgv(box),
     overlay: overlay ?? null,
@@ -80,16 +73,25 @@ export async function supervisorOrder(
       base: `/s/${order.id}/`,
       root: INSIDE.home,
       shell: ['/bin/bash'],
-      copy: order.plan.start ? [] : copies,
+      copy: order.plan.start || order.restore ? [] : contentCopies(order),
       exclude: EXCLUDE,
       forward: parts.egress
         ? ['/opt/bindery/server/bin/python', '-I', '-S', '-B', '/opt/bindery/forward.py', `${INSIDE.egress}/${parts.egress.socketName}`]
         : null,
     },
-    save: { argv: saveArgv(box, home, parts), to: join(place.folders.saved, `${order.id}.tar.gz`), bytes: session.disk },
+    save: { argv: saveArgv(box, home, order, parts), to: join(place.folders.saved, `${order.id}.tar.gz`), bytes: session.disk },
     remove: [home, folder.file('overlay'), folder.file('etc'), folder.file('jupyter.sock')],
   };
   return { order: plain, group };
+}
+
+/** What a session's folder holds at first, as copies from and to folders inside: the repository, or what postBuild left of it. */
+export function contentCopies(order: SessionOrder): [from: string, to: string][] {
+  if (!existsSync(join(order.environment.location, 'leftovers'))) return [[INSIDE.tree, INSIDE.home]];
+  return [
+    [`${INSIDE.tree}/.git`, `${INSIDE.home}/.git`],
+    [INSIDE.leftovers, INSIDE.home],
+  ];
 }
 
 function sessionBox(order: SessionOrder, parts: SessionParts, overlay: Overlay | undefined, home: string, identity: string): Sandbox {
@@ -129,20 +131,19 @@ function sessionBox(order: SessionOrder, parts: SessionParts, overlay: Overlay |
       ...trusted.read,
     ],
     write: [...(overlay ? [[environment, INSIDE.environment] as const] : []), [home, INSIDE.home]],
-    command: order.plan.start ? startScript(order.plan.start, serve, existsSync(leftovers)) : serve,
+    command: order.plan.start ? startScript(order.plan.start, serve, order) : serve,
   };
 }
 
 /** The repository's `start` gets the server's command and must exec it (binder.md §4.2); its files are there before it runs. */
-function startScript(path: string, serve: readonly string[], leftovers: boolean): readonly string[] {
-  const copy = leftovers
-    ? `cp -a ${INSIDE.tree}/.git ${INSIDE.home}/ && cp -a ${INSIDE.leftovers}/. ${INSIDE.home}/`
-    : `cp -a ${INSIDE.tree}/. ${INSIDE.home}/`;
-  return ['/bin/sh', '-c', `${copy} && chmod +x "./$1" && script="./$1" && shift && exec "$script" "$@"`, 'start', path, ...serve];
+function startScript(path: string, serve: readonly string[], order: SessionOrder): readonly string[] {
+  const copies = order.restore ? [] : contentCopies(order);
+  const copy = copies.map(([from, to]) => `cp -a ${from}/. ${to}/ && `).join('');
+  return ['/bin/sh', '-c', `${copy}chmod +x "./$1" && script="./$1" && shift && exec "$script" "$@"`, 'start', path, ...serve];
 }
 
 /** A sandbox that sees the home and nothing else, for saving what was changed. */
-function saveArgv(box: Sandbox, home: string, parts: SessionParts): string[] {
+function saveArgv(box: Sandbox, home: string, order: SessionOrder, parts: SessionParts): string[] {
   return sandboxArgv({
     ...box,
     network: 'none',
@@ -155,7 +156,7 @@ function saveArgv(box: Sandbox, home: string, parts: SessionParts): string[] {
       [parts.runtime.prefix, INSIDE.server],
       [parts.runtime.python.prefix, parts.runtime.python.prefix],
     ],
-    command: [`${INSIDE.server}/bin/python`, '-I', '-S', '-B', `${INSIDE.runtime}/save.py`],
+    command: [`${INSIDE.server}/bin/python`, '-I', '-S', '-B', `${INSIDE.runtime}/save.py`, order.source.ref],
   });
 }
 

@@ -1,7 +1,7 @@
 """Runs one step of a build: mounts the environment's overlay, takes the limits, starts the sandbox, watches its disk.
 
 Run as `python -I -S enclose.py ORDER`, ORDER being a JSON file: {"argv", "overlay" or null, "seccomp" or null, "join": [files],
-"groups": [folders], "rlimits": {}, "watch": {"folders", "disk", "memory", "processes"}}. Ends with the step's exit code; 122 and a line on
+"groups": [folders], "rlimits": {}, "input": file for its standard input or null, "watch": {"folders", "disk", "memory", "processes"}}. Ends with the step's exit code; 122 and a line on
 stderr when a limit was broken.
 """
 
@@ -31,7 +31,8 @@ def main():
             write(path, str(os.getpid()))
         take_limits(order["rlimits"])
 
-    child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, pass_fds=list(fds.values()), preexec_fn=enter, env={"PATH": "/usr/bin:/bin"})
+    given = open(order["input"], "rb") if order.get("input") else subprocess.DEVNULL
+    child = subprocess.Popen(argv, stdin=given, pass_fds=list(fds.values()), preexec_fn=enter, env={"PATH": "/usr/bin:/bin"})
     signal.signal(signal.SIGTERM, lambda *_: child.kill())
     code = watch(child, Usage(order["watch"], child.pid))
     if order["overlay"]:
