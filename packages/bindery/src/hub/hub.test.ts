@@ -224,7 +224,7 @@ test('changed files that were saved at the end can be downloaded', async () => {
   const [response] = (await once(get(session.url ?? '', { headers: { accept: 'text/html' } }), 'response')) as [IncomingMessage];
   const page = await text(response);
   const again = /<a href="([^"]*)">Start again with my changes</.exec(page)?.[1];
-  assert.match(again ?? page, new RegExp(`^http://127\\.0\\.0\\.1:\\d+/v2/gh/user/repo/a{40}\\?restore=${session.sessionId}$`));
+  assert.match(again ?? page, new RegExp(`^http://localhost:\\d+/v2/gh/user/repo/a{40}\\?restore=${session.sessionId}$`));
 });
 
 test('saved work is restored by who holds the session, while it is kept', async () => {
