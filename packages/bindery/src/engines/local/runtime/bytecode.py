@@ -74,7 +74,7 @@ def compile_chunk(site, sources):
         target = os.path.join(site, cached(source))
         try:
             if not os.path.exists(target):
-                py_compile.compile(path, target, doraise=True, invalidation_mode=MODE, quiet=2)
+                py_compile.compile(path, target, doraise=True, invalidation_mode=MODE)
         except (py_compile.PyCompileError, OSError, ValueError, RecursionError):
             continue  # templates and the like: Python says so when somebody imports them
 
