@@ -53,6 +53,12 @@ test('git of a root hub runs as another user that sees one repository only: from
     assert.equal((await tree.read('inner/i'))?.toString(), '1');
     if (isRoot) assert.equal(statSync(join(tree.folder, 'a')).uid, UID);
   }
+  const shared = join(folder.path, 'shared');
+  repo.git('clone', '--quiet', '--bare', '--shared', repo.path, shared);
+  const borrowing = await checkout(await resolve(parseLink(`file://${shared}`), full), full);
+  assert.equal((await borrowing.read('a'))?.toString(), '1');
+  worker.shown.delete(shared);
+  worker.shown.delete(join(repo.path, '.git', 'objects'));
   for (const path of worker.shown)
     assert.ok(path.startsWith(`${context.config.folders.cache}/`) || path === repo.path || !path.startsWith(folder.path), path);
 });

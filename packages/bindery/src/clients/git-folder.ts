@@ -15,12 +15,37 @@ export async function folderKind(path: string): Promise<'missing' | 'file' | 're
   return marks.every(Boolean) ? 'bare' : 'plain';
 }
 
-/** The folders that git must see to read the repository at `path`: linked work trees keep theirs elsewhere. */
+/** Repositories that may borrow from one another in a row; git itself follows five. */
+const MOST_BORROWED = 5;
+
+/** The folders that git must see to read the repository at `path`: linked work trees keep theirs elsewhere, and clones may borrow files. */
 export async function gitFolders(path: string): Promise<string[]> {
+  const own = await ownFolders(path);
+  const borrowed = await Promise.all(
+    own.flatMap((folder) => [borrowedBy(join(folder, 'objects')), borrowedBy(join(folder, '.git', 'objects'))]),
+  );
+  return [...new Set([...own, ...borrowed.flat()])].filter((folder) => dirname(folder) !== folder);
+}
+
+/** Stores of files that a store names as its alternates (`git clone --shared`, `--reference`), and theirs; what is no store is left out. */
+async function borrowedBy(store: string, left = MOST_BORROWED): Promise<string[]> {
+  const text = left === 0 ? '' : await readFile(join(store, 'info', 'alternates'), 'utf8').catch(() => '');
+  const named = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const found = await Promise.all(
+    named.slice(0, 20).map(async (line) => {
+      const other = resolve(store, line);
+      const packs = await stat(join(other, 'pack')).catch(() => undefined);
+      return packs?.isDirectory() === true ? [other, ...(await borrowedBy(other, left - 1))] : [];
+    }),
+  );
+  return found.flat();
+}
+
+async function ownFolders(path: string): Promise<string[]> {
   const pointer = await readFile(join(path, '.git'), 'utf8').catch(() => undefined);
   const linked = pointer === undefined ? undefined : /^gitdir: (.+)$/m.exec(pointer.slice(0, 4096))?.[1];
   if (!linked) return [path];
   const gitDir = isAbsolute(linked) ? linked : resolve(path, linked);
   const common = await readFile(join(gitDir, 'commondir'), 'utf8').catch(() => undefined);
-  return [path, gitDir, ...(common === undefined ? [] : [resolve(gitDir, common.trim())])].filter((folder) => dirname(folder) !== folder);
+  return [path, gitDir, ...(common === undefined ? [] : [resolve(gitDir, common.trim())])];
 }
