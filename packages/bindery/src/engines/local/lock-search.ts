@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
+import type { StageLog } from '../../contracts/engine.ts';
 import type { Interpreter, LockedPackage } from '../../contracts/plan.ts';
 import type { Tree } from '../../contracts/source.ts';
 import { explain } from './lock-explain.ts';
@@ -7,7 +8,7 @@ import type { Failure, Wheelless } from './lock-failure.ts';
 import { hasOwnIndexes, resolve, type Answer, type Builds, type Question, type ResolveDeps, type Scratch } from './lock-resolve.ts';
 import { mergedWithLocked } from './lock-locked.ts';
 import { SourceOnly } from './lock-sources.ts';
-import { isDirect, type Wishes } from './lock-wishes.ts';
+import { isDirect, normalised, pinsOf, type Wishes } from './lock-wishes.ts';
 
 export interface Search {
   readonly wishes: Wishes;
@@ -56,8 +57,12 @@ export async function search(search: Search, deps: ResolveDeps): Promise<Found> 
     const attempt: Attempt = (interpreter, builds) => ask(interpreter, builds, paths, search, deps);
     const unfit: Unfit[] = [];
     const sourcesAlone = ({ name, version }: Wheelless): Promise<boolean> => sources.has(name, version);
+    const common = { attempt, sources, pins: pinsOf(search.wishes), log: deps.log };
+    const built = new Map<Interpreter, string[]>();
     for (const interpreter of search.candidates) {
-      const answer = await fewestBuilds(interpreter, attempt, sources, sourcesAlone);
+      const only: string[] = [];
+      built.set(interpreter, only);
+      const answer = await fewestBuilds(interpreter, { ...common, only, mayBuild: sourcesAlone });
       if ('packages' in answer) return found(search, interpreter, answer.packages, unfit);
       unfit.push({ interpreter, failure: answer.failure });
       deps.log.info(`Python ${interpreter.version} does not do: ${shortReason(answer.failure)}`);
@@ -67,7 +72,11 @@ export async function search(search: Search, deps: ResolveDeps): Promise<Found> 
     const hopeful = unfit.filter(({ failure }) => failure.kind === 'no-wheel').toReversed();
     for (const { interpreter } of hopeful.slice(0, MOST_BUILDING)) {
       deps.log.info(`Python ${interpreter.version} again, building from source what has no wheel for it.`);
-      const answer = await fewestBuilds(interpreter, attempt, sources, () => Promise.resolve(true));
+      const answer = await fewestBuilds(interpreter, {
+        ...common,
+        only: built.get(interpreter) ?? [],
+        mayBuild: () => Promise.resolve(true),
+      });
       if ('packages' in answer) return found(search, interpreter, answer.packages, []);
       unfit.push({ interpreter, failure: answer.failure });
     }
@@ -86,33 +95,45 @@ function isHopeless(unfit: readonly Unfit[]): boolean {
 
 type Attempt = (interpreter: Interpreter, builds: Builds) => Promise<Answer>;
 
+interface Building {
+  readonly attempt: Attempt;
+  readonly sources: SourceOnly;
+  /** Versions that the repository names exactly. */
+  readonly pins: readonly Wheelless[];
+  /** What is built: grows. */
+  readonly only: string[];
+  readonly mayBuild: (one: Wheelless) => Promise<boolean>;
+  readonly log: StageLog;
+}
+
 /** Lets exactly those packages be built that cannot be had otherwise and may be. */
-async function fewestBuilds(
-  interpreter: Interpreter,
-  attempt: Attempt,
-  sources: SourceOnly,
-  mayBuild: (one: Wheelless) => Promise<boolean>,
-): Promise<Answer> {
-  const only: string[] = [];
+async function fewestBuilds(interpreter: Interpreter, { attempt, sources, pins, only, mayBuild, log }: Building): Promise<Answer> {
   for (;;) {
     const answer = await attempt(interpreter, { only });
     if ('packages' in answer) return answer;
     const { failure } = answer;
     if (failure.kind === 'must-build') return fewestBuildsAround(interpreter, attempt, sources);
     if (failure.kind !== 'no-wheel' || only.length >= MOST_SOURCES) return answer;
-    const left = failure.packages.filter(({ name }) => !only.includes(name));
-    // one that is built is never taken as a wheel: first those of which there is none in any version
+    const fresh = ({ name }: Wheelless): boolean => !only.includes(name);
+    const left = failure.packages.map((one) => ({ ...one, name: normalised(one.name) })).filter(fresh);
+    // one that is built is never taken as a wheel: first those of which there is none in any version, or in the only one that is wanted
     let more = await chosen(left, ({ name }) => sources.has(name, undefined));
+    more.push(
+      ...(await chosen(
+        pins.filter((pin) => fresh(pin) && !more.includes(pin.name)),
+        ({ name, version }) => sources.has(name, version),
+      )),
+    );
     if (more.length === 0) more = await chosen(left, mayBuild);
     if (more.length === 0) return answer;
     only.push(...more);
+    log.info(`${more.join(', ')}: no wheel, so they are built to learn what they need.`);
   }
 }
 
 async function chosen(packages: readonly Wheelless[], by: (one: Wheelless) => Promise<boolean>): Promise<string[]> {
-  const names: string[] = [];
-  for (const one of packages) if (await by(one)) names.push(one.name);
-  return names;
+  const yes = await Promise.all(packages.map(by));
+  return [...new Set(packages.filter((_, index) => yes[index]).map(({ name }) => name))];
 }
 
 /**

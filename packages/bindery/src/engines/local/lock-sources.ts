@@ -2,7 +2,7 @@ import type { IndexSettings } from '../../clients/package-index.ts';
 import { IndexReader } from '../../clients/package-page.ts';
 import { normalised } from './lock-wishes.ts';
 
-/** Tells packages that exist as sources alone from those that have wheels, though none that fits. Asks the index once a package. */
+/** Tells packages that exist as sources alone for this machine from those that have wheels of other Pythons. Asks the index once a package. */
 export class SourceOnly {
   readonly #reader: IndexReader;
   readonly #signal: AbortSignal;
@@ -17,9 +17,9 @@ export class SourceOnly {
     return new SourceOnly(await IndexReader.open(index), signal);
   }
 
-  /** True when no wheel exists of the version (of any, where none is given), or when the index does not know the package. */
+  /** True when no Python has a wheel for this machine of the version (of any, where none is given), or when the index does not know the package. */
   async has(name: string, version: string | undefined): Promise<boolean> {
-    const wheels = (await this.#names(name))?.filter((file) => file.endsWith('.whl')) ?? [];
+    const wheels = (await this.#names(name))?.filter(forThisMachine) ?? [];
     return !wheels.some((file) => version === undefined || file.split('-')[1]?.toLowerCase() === version.toLowerCase());
   }
 
@@ -38,4 +38,12 @@ export class SourceOnly {
   close(): Promise<void> {
     return this.#reader.close();
   }
+}
+
+/** The platform is a wheel's last tag (PEP 425, 600); whether libc is old enough is left to uv. */
+function forThisMachine(file: string): boolean {
+  const tag = /-([^-]+)\.whl$/.exec(file)?.[1];
+  if (tag === undefined || tag === 'any') return tag === 'any';
+  const [system, machine] = process.platform === 'darwin' ? ['macosx', 'arm64'] : ['linux', 'aarch64'];
+  return tag.includes(system) && (tag.includes(process.arch === 'arm64' ? machine : 'x86_64') || tag.includes('universal2'));
 }

@@ -93,7 +93,19 @@ function single(text: string): string {
 }
 
 function isExact(requirement: string): boolean {
-  return /^[\w.-]+\s*(?:\[[^\]]*\])?\s*===?\s*[^\s*,;]+\s*(?:;.*|--hash.*|#.*)?$/.test(requirement.trim());
+  return exactVersion(requirement) !== undefined;
+}
+
+function exactVersion(requirement: string): string | undefined {
+  return /^[\w.-]+\s*(?:\[[^\]]*\])?\s*===?\s*([^\s*,;]+)\s*(?:;.*|--hash.*|#.*)?$/.exec(requirement.trim())?.[1];
+}
+
+/** Names and versions of the packages that the repository wants in one version and no other. */
+export function pinsOf({ requirements, locked }: Wishes): readonly { readonly name: string; readonly version: string }[] {
+  return [...requirements, ...locked].flatMap((requirement) => {
+    const [name, version] = [nameOf(requirement), exactVersion(requirement)];
+    return name === undefined || version === undefined ? [] : [{ name, version }];
+  });
 }
 
 /** uv reads more than requirements from a file of requirements: options, other files, and the process's environment. */

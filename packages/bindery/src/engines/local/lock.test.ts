@@ -160,7 +160,7 @@ test('sources alone, deep below a package of which older versions would do witho
 });
 
 test('versions with wheels for other interpreters alone are built on the oldest one, and nothing else is', async () => {
-  const tag = 'cp36-cp36m-manylinux_2_17_x86_64';
+  const tag = `cp36-cp36m-manylinux_2_17_${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}`;
   await using fake = await index([wheel('old', '1.0', { tag }), sdist('old', '1.0'), sdist('two', '2.0'), wheel('two', '1.0')]);
   const { lock, deps } = await bench(fake);
   const made = await lock(python('old==1.0', 'two'));
@@ -168,6 +168,23 @@ test('versions with wheels for other interpreters alone are built on the oldest 
   assert.deepEqual(
     made.packages.filter(({ name }) => /old|two/.test(name)).map(({ requirement, from }) => `${requirement} ${from}`),
     ['old==1.0 source', 'two==1.0 wheel'],
+  );
+});
+
+test('wheels for other systems are none for this machine, and pins without wheels are built together', async () => {
+  const packages = ['one', 'two', 'three'].map((name) => sdist(name, '1.0'));
+  await using fake = await index([...packages, wheel('one', '1.0', { tag: 'py3-none-win_amd64' }), wheel('two', '2.0')]);
+  const { lock, deps, orders, lines } = await bench(fake);
+  const made = await lock(python('one==1.0', 'two==1.0', 'three==1.0'));
+  assert.equal(made.python.version, (await deps.interpreters.list(signal))[0]?.version);
+  assert.deepEqual(
+    made.packages.filter(({ from }) => from === 'source').map(({ requirement }) => requirement),
+    ['one==1.0', 'three==1.0', 'two==1.0'],
+  );
+  assert.equal(orders.length, 1);
+  assert.ok(
+    lines.some((line) => /one.*no wheel, so they are built/.test(line)),
+    lines.join('\n'),
   );
 });
 
