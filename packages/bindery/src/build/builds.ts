@@ -86,8 +86,9 @@ export class Builds {
     const log: StageLog = { info: (text) => add({ kind: 'info', text }), line: (text) => add({ kind: 'line', text }) };
     const work = async (): Promise<Environment> => {
       await this.#turn();
+      const waited = run.state === 'waiting';
       run.state = 'running';
-      for (const watcher of watchers) watcher.begins();
+      if (waited) for (const watcher of watchers) watcher.begins();
       try {
         return await builder.build(order, log, this.#closing.signal);
       } finally {

@@ -28,7 +28,6 @@ export async function makeLock(plan: BuildPlan, tree: Tree, deps: LockDeps, log:
   const asked: Asked = { plan, wishes, tree, scratch, now: deps.clock.now() };
   const conda = plan.steps.filter((step): step is CondaStep => step.uses === 'conda' && step.from === 'channels');
   const found = conda.length > 0 ? await lockConda({ ...asked, steps: conda }, all) : await lockPython(asked, all);
-  log.info(`${found.packages.length + (found.conda?.length ?? 0)} packages for Python ${found.python.version}.`);
   return sealed(found, plan, {
     notes: [
       ...absent,
