@@ -18,6 +18,11 @@ export const LaunchOptions = z.strictObject({
   asOf: z.string().max(64).optional(),
   /** `pypi` takes from PyPI what a conda file names and PyPI has. */
   conda: z.enum(['channels', 'pypi']).optional(),
+  /** `X.Y`: this Python, whatever the files say. */
+  python: z
+    .string()
+    .regex(/^3\.\d{1,2}$/, 'give a version such as 3.12')
+    .optional(),
   /** A file that this engine cannot apply fails the launch. */
   strict: z.boolean().optional(),
   /** Run as the user, not isolated, where no sandbox works. */
@@ -124,7 +129,7 @@ export const ProviderList = z.object({ providers: z.array(RepoProvider) });
 /** `GET /plan` */
 export const PlanQuery = z.object({
   link: z.string().min(1).max(4096),
-  ...LaunchOptions.pick({ asOf: true, conda: true, epoch: true, layout: true, ref: true }).shape,
+  ...LaunchOptions.pick({ asOf: true, conda: true, epoch: true, layout: true, python: true, ref: true }).shape,
   strict: z.stringbool().optional(),
 });
 export type PlanQuery = z.infer<typeof PlanQuery>;

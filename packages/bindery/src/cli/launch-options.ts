@@ -14,6 +14,7 @@ export interface LaunchFlags extends CommonOptions {
   readonly path?: string;
   readonly urlpath?: string;
   readonly asOf?: string;
+  readonly python?: string;
   readonly conda?: LaunchOptions['conda'];
   readonly strict?: boolean;
   readonly trust?: boolean;
@@ -29,6 +30,7 @@ export function planOptions(launch: Command): Command {
   return launch
     .option('--ref <ref>', 'branch, tag or commit')
     .option('--as-of <when>', 'packages as they were then: a date, or "commit" for the date of the commit')
+    .option('--python <X.Y>', 'this version of Python, whatever the files say')
     .addOption(new Option('--conda <from>', 'where the packages of a conda file come from').choices(['channels', 'pypi']))
     .option('--strict', 'fail where a file of the repository cannot be applied')
     .addOption(new Option('--layout <layout>', 'one environment for server and kernel, or two').choices(['auto', 'split', 'joint']))
@@ -44,8 +46,8 @@ export const TRUST = 'where no sandbox works: run what the repository holds as y
 
 /** What the flags ask of the hub. @throws BinderyError request_invalid */
 export function optionsOf(flags: LaunchFlags, more: LaunchOptions = {}): LaunchOptions {
-  const { ref, path, urlpath, asOf, conda, strict, trust, layout, epoch } = flags;
-  const parsed = LaunchOptions.safeParse({ ref, path, urlpath, asOf, conda, strict, trust, layout, epoch, ...more });
+  const { ref, path, urlpath, asOf, python, conda, strict, trust, layout, epoch } = flags;
+  const parsed = LaunchOptions.safeParse({ ref, path, urlpath, asOf, python, conda, strict, trust, layout, epoch, ...more });
   if (parsed.success) return parsed.data;
   throw new BinderyError('request_invalid', parsed.error.issues.map((issue) => `--${issue.path.join('.')}: ${issue.message}`).join('\n'), {
     hint: 'See bindery launch --help.',

@@ -20,6 +20,8 @@ export interface PackOptions {
   readonly conda: 'channels' | 'pypi';
   /** The rules by which files are read: this builder's own, or repo2docker's where the two differ. */
   readonly epoch: Epoch;
+  /** `X.Y` that was asked for in place of what the files say. */
+  readonly python?: string | undefined;
 }
 
 /** A pack's part of a plan. */

@@ -1,4 +1,3 @@
-import { BinderyError } from '@bindery/wire/errors.ts';
 import { invalidFile } from './text.ts';
 
 /** What a `runtime.txt` says: a PEP 440 specifier for Python, or that it is about another language. */
@@ -9,7 +8,7 @@ export interface Runtime {
   readonly why: string;
 }
 
-/** `python-X`, `python-X.Y` (a patch version is cut off) or `r-[X.Y-]YYYY-MM-DD`. Throws `file_invalid`, and `python_not_found` for Python 2. */
+/** `python-X`, `python-X.Y` (a patch version is cut off) or `r-[X.Y-]YYYY-MM-DD`. Throws `file_invalid`. */
 export function readRuntime(file: string, text: string): Runtime {
   const line = text.split('\n').findIndex((each) => each.trim() !== '');
   const word = (text.split('\n')[line] ?? '').trim();
@@ -19,10 +18,6 @@ export function readRuntime(file: string, text: string): Runtime {
     const [, major = '', minor, patch] = match;
     const python = minor === undefined ? `==${major}.*` : `==${major}.${minor}.*`;
     const asked = minor === undefined ? major : `${major}.${minor}`;
-    if (major !== '3')
-      throw new BinderyError('python_not_found', `${file} asks for Python ${asked}, for which there are no kernels any more.`, {
-        hint: 'Write python-3, or a version such as python-3.12.',
-      });
     return { python, why: patch === undefined ? `Python ${asked}` : `Python ${asked}; the patch version ${patch} is not looked at` };
   }
   if (/^r-(?:\d+\.\d+(?:\.\d+)?-)?\d{4}-\d{2}-\d{2}$/i.test(word)) return { unsupported: true, why: 'R is not supported yet' };

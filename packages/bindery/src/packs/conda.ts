@@ -29,10 +29,12 @@ async function plan(tree: PlanTree, options: PackOptions): Promise<Part> {
   const text = await tree.text(file);
   if (text === undefined)
     return { steps: [], findings: [...findings, { file, pack: id, effect: 'ignored', why: 'it leads out of the repository' }] };
-  const read = readCondaFile(file, text);
+  let read = readCondaFile(file, text);
   const note = (effect: Finding['effect'], why: string): number => findings.push({ file, pack: id, effect, why });
   note('used', used(read, options));
   for (const why of read.notes) note('ignored', why);
+  if (options.python !== undefined)
+    read = withoutPython(read, (spec) => note('ignored', `${spec}: Python ${options.python} was asked for in its place`));
   const steps: Step[] = options.conda === 'pypi' ? fromIndex(file, read, note) : fromChannels(file, read, note);
   let contentDependent = false;
   if (read.pip !== undefined) {
@@ -46,7 +48,7 @@ async function plan(tree: PlanTree, options: PackOptions): Promise<Part> {
     findings.push(...wanted.findings);
     for (const other of files) findings.push({ file: other, pack: id, effect: 'used', why: `the pip section of ${file} includes it` });
   }
-  const python = pythonOf(file, read.specs);
+  const python = options.python === undefined ? pythonOf(file, read.specs) : undefined;
   const env = Object.keys(read.variables).length > 0 ? { env: read.variables } : {};
   return { ...(python ? { python } : {}), steps, findings, ...env, contentDependent };
 }
@@ -63,6 +65,12 @@ function fromChannels(file: string, read: CondaFile, note: (effect: Finding['eff
   return [
     { uses: 'conda', because: `${file} lists them`, inputs: [file], channels: read.channels, specs: specs.toSorted(), from: 'channels' },
   ];
+}
+
+/** The file as if it left the version of Python open. */
+function withoutPython(read: CondaFile, told: (spec: string) => void): CondaFile {
+  for (const spec of read.specs) if (spec.name === 'python' && spec.version !== '') told(formatMatchSpec(spec));
+  return { ...read, specs: read.specs.filter(({ name }) => name !== 'python') };
 }
 
 /** Only names that PyPI has for the same thing; every other one and every changed one is told. */

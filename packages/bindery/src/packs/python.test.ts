@@ -100,6 +100,22 @@ test('the version of Python', async () => {
   await assert.rejects(planOf({ 'pyproject.toml': PACKAGE.replace('>=3.10', 'new') }), { message: /line 5, column 20: requires-python/ });
 });
 
+test('a version that is asked for stands in place of what the files say, and that is told', async () => {
+  const python = '3.12';
+  const old = await planOf({ 'runtime.txt': 'python-2.7', 'requirements.txt': 'numpy' }, { python });
+  assert.deepEqual(old.base.python, { requires: '==3.12.*', prefer: 'newest', because: 'it was asked for' });
+  assert.deepEqual(saidOf(old, 'runtime.txt'), ['ignored: Python 2.7: Python 3.12 was asked for in its place']);
+  const conda = await planOf({ 'environment.yml': 'dependencies: [python=3.6, numpy]' }, { python });
+  assert.equal(conda.base.python.requires, '==3.12.*');
+  assert.deepEqual(
+    conda.steps.map((step) => step.uses === 'conda' && step.specs),
+    [['numpy']],
+  );
+  assert.deepEqual(saidOf(conda, 'environment.yml').slice(1), ['ignored: python =3.6: Python 3.12 was asked for in its place']);
+  const contradictory = { 'pyproject.toml': PACKAGE, 'runtime.txt': 'python-3.8' };
+  assert.equal((await planOf(contradictory, { python })).base.python.requires, '==3.12.*');
+});
+
 test('a runtime.txt for R is reported', async () => {
   assert.deepEqual(saidOf(await planOf({ 'runtime.txt': 'r-4.2-2023-01-01' }), 'runtime.txt'), ['unsupported: R is not supported yet']);
   assert.deepEqual(saidOf(await planOf({ 'runtime.txt': '\n' }), 'runtime.txt'), ['ignored: it is empty']);

@@ -8,7 +8,7 @@ import type { Pyproject } from '../formats/pyproject.ts';
 import { admits, admitted } from '../formats/python-version.ts';
 import { parseRequirement } from '../formats/requirement.ts';
 import { readRequirements } from '../formats/requirements.ts';
-import { readRuntime } from '../formats/runtime.ts';
+import { readRuntime, type Runtime } from '../formats/runtime.ts';
 import { readUvLock } from '../formats/uv-lock.ts';
 import type { UvLock } from '../formats/uv-lock.ts';
 
@@ -29,11 +29,13 @@ export const python: Pack = {
 class PythonFiles {
   readonly #tree: PlanTree;
   readonly #own: boolean;
+  readonly #asked: string | undefined;
   readonly #findings: Finding[] = [];
 
   constructor(tree: PlanTree, options: PackOptions) {
     this.#tree = tree;
     this.#own = options.epoch !== 'repo2docker';
+    this.#asked = options.python;
   }
 
   async plan(): Promise<Part> {
@@ -162,8 +164,7 @@ class PythonFiles {
     const wishes: { file: string; requires: string }[] = [];
     const found = await this.#text('runtime.txt');
     if (found !== undefined) {
-      const runtime = readRuntime(found.file, found.text);
-      this.#note(found.file, runtime.unsupported === true ? 'unsupported' : runtime.python === undefined ? 'ignored' : 'used', runtime.why);
+      const runtime = this.#runtime(found.file, found.text);
       if (runtime.python !== undefined) wishes.push({ file: found.file, requires: runtime.python });
     }
     if (pyproject !== undefined && pyproject.requiresPython !== '')
@@ -172,6 +173,7 @@ class PythonFiles {
       wishes.push({ file: `${this.#tree.config}uv.lock`, requires: lock.requiresPython });
     const requires = [...new Set(wishes.flatMap((wish) => wish.requires.split(',')))].toSorted().join(',');
     const files = wishes.map((wish) => `${wish.file} (${wish.requires})`);
+    if (this.#asked !== undefined) return undefined;
     if (wishes.length > 1 && admitted(requires).length === 0 && wishes.every((wish) => admitted(wish.requires).length > 0))
       throw new BinderyError('plan_conflict', `No Python meets ${files.join(' and ')}.`, {
         hint: 'Change one of the two, so that they agree on a version.',
@@ -179,6 +181,21 @@ class PythonFiles {
     const pinned = await this.#pinned(requires);
     if (pinned !== undefined && found === undefined) return { requires, ...pinned };
     return requires === '' ? undefined : { requires, prefer: 'newest', because: files.join(', ') };
+  }
+
+  #runtime(file: string, text: string): Runtime {
+    const runtime = readRuntime(file, text);
+    const { python, why } = runtime;
+    if (python !== undefined && this.#asked !== undefined) {
+      this.#note(file, 'ignored', `${why}: Python ${this.#asked} was asked for in its place`);
+      return { why };
+    }
+    if (python !== undefined && !python.startsWith('==3'))
+      throw new BinderyError('python_not_found', `${file} asks for ${why.replace(/;.*/, '')}, for which there are no kernels any more.`, {
+        hint: 'Launch with --python 3.12 to try its code on that, or write python-3.12 into the file.',
+      });
+    this.#note(file, runtime.unsupported === true ? 'unsupported' : python === undefined ? 'ignored' : 'used', why);
+    return runtime;
   }
 
   /** `.python-version`, what pyenv and uv write: a preference, for it tells of one machine. */

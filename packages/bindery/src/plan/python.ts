@@ -2,8 +2,12 @@ import type { Part } from '../contracts/pack.ts';
 import type { Epoch, PythonBase } from '../contracts/plan.ts';
 import { choiceAt, classicChoice } from '../formats/python-version.ts';
 
-/** Which interpreter to prefer among those the files allow: the epoch's rule. */
-export function settlePython(parts: readonly Part[], choices: { readonly epoch: Epoch; readonly asOf: string | undefined }): PythonBase {
+/** Which interpreter to prefer among those the files allow: the epoch's rule, unless one was asked for in place of all that. */
+export function settlePython(
+  parts: readonly Part[],
+  choices: { readonly epoch: Epoch; readonly asOf: string | undefined; readonly python?: string | undefined },
+): PythonBase {
+  if (choices.python !== undefined) return { requires: `==${choices.python}.*`, prefer: 'newest', because: 'it was asked for' };
   const given = parts.find((part) => part.python !== undefined)?.python ?? {
     requires: '',
     prefer: 'newest',

@@ -6,6 +6,7 @@ import { CopyButton } from '../shell/copy-button.tsx';
 import { Notice } from '../shell/notice.tsx';
 import { STAGES } from './launch-model.ts';
 import { STAGE_TITLES } from './launch-words.ts';
+import { waysRound } from './ways-round.ts';
 
 /** How a launch failed, and every way on from here. */
 export function Failure({ event, report, retry }: FailureProps) {
@@ -26,7 +27,7 @@ export function Failure({ event, report, retry }: FailureProps) {
         <button type="button" class="button primary" onClick={() => retry({})}>
           {event.retryable ? 'Try again' : 'Launch again'}
         </button>
-        {waysRound(event.code).map(([label, options]) => (
+        {waysRound(event).map(([label, options]) => (
           <button type="button" class="button" key={label} onClick={() => retry(options)}>
             {label}
           </button>
@@ -51,19 +52,6 @@ function Cancelled({ retry }: { retry: FailureProps['retry'] }) {
       </p>
     </Notice>
   );
-}
-
-/** Other launches of the same link that may work where this one did not. */
-function waysRound(code: string): [string, LaunchOptions][] {
-  switch (code) {
-    case 'unsatisfiable':
-    case 'build_failed':
-      return [['Use packages of the commit’s date', { asOf: 'commit' }]];
-    case 'channel_unreachable':
-      return [['Take packages from PyPI instead', { conda: 'pypi' }]];
-    default:
-      return [];
-  }
 }
 
 interface FailureProps {

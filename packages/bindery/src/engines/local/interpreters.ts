@@ -110,13 +110,21 @@ async function newestOffered(uv: Uv, requires: string, signal: AbortSignal): Pro
 function notFound(base: PythonBase, all: readonly Interpreter[], reason: string): BinderyError {
   const have = all.length === 0 ? 'none' : all.map(({ version }) => version).join(', ');
   const wish = base.requires || base.prefer;
+  const other = next(all, base.requires);
   return new BinderyError(
     'python_not_found',
     `The repository needs Python ${wish} (${base.because}). On this machine: ${have}; and ${reason}.`,
     {
-      hint: 'Install one that fits, or set python.mirror to a reachable mirror of python-build-standalone (https:// or file://).',
+      hint: `${other === undefined ? 'Install' : `Launch with --python ${other} to try it on that one all the same; or install`} one that fits, or set python.mirror to a reachable mirror of python-build-standalone (https:// or file://).`,
     },
   );
+}
+
+/** `X.Y` of the oldest interpreter that is newer than all that are asked for, else of the newest: what old code is most likely to run on. */
+function next(all: readonly Interpreter[], requires: string): string | undefined {
+  const asked = Math.max(...[...requires.matchAll(/(\d+)\.(\d+)/g)].map(([, major, of]) => Number(major) * 1000 + Number(of)));
+  const places = all.map(({ version }) => minor(version));
+  return places.findLast((one) => Number(one.split('.')[0]) * 1000 + Number(one.split('.')[1]) > asked) ?? places[0];
 }
 
 /** The others by distance from the wanted version, newer before older. */
