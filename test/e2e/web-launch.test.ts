@@ -98,7 +98,7 @@ describe('the launch page', () => {
     await button('Use packages of the commit’s date').click();
     await heading('Building the environment').waitFor();
     assert.equal(hub.launches.length, 2);
-    assert.deepEqual(hub.launches[1]?.options, { asOf: 'commit' });
+    assert.deepEqual(hub.launches[1]?.options, { asOf: 'commit', retry: true });
   });
 
   it('goes on where a cut stream ended, without launching again', async () => {

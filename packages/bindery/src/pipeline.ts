@@ -17,7 +17,8 @@ export async function prepare(request: Pick<LaunchRequest, 'link' | 'options'>, 
   const tree = await checkout(source, ctx); //                               its files                fetching
   const plan = await makePlan(tree, withAsOf(request), ctx); //              what does it need?       planning   pure data
   const lock = await lockPlan(plan, tree, { ...ctx, renewed: unwatched(ctx) }); // which packages exactly?  locking    found, or resolved once
-  const environment = await build(plan, lock, tree, ctx); //                 found by id, or built    waiting, building
+  const retry = request.options.retry === true;
+  const environment = await build(plan, lock, tree, { ...ctx, retry }); //   found by id, or built    waiting, building
   return { source, tree, plan, lock, environment };
 }
 

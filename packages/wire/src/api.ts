@@ -38,6 +38,8 @@ export const LaunchOptions = z.strictObject({
   urlpath: z.string().max(4096).optional(),
   /** An ended session's id: its saved work is put over the files of the repository. Needs the right to that session. */
   restore: SessionId.optional(),
+  /** Somebody asked for it again: a build that failed a moment ago is not taken as failed, but tried. */
+  retry: z.boolean().optional(),
   /** Stop when the environment is built: no session is started. */
   buildOnly: z.boolean().optional(),
 });

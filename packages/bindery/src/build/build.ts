@@ -10,6 +10,8 @@ import type { Builds } from './builds.ts';
 /** What this stage needs beside the launch's context: the builds of the whole hub. */
 export interface BuildContext extends Context {
   readonly builds: Builds;
+  /** Builds anew what failed a moment ago. */
+  readonly retry?: boolean;
 }
 
 /**
@@ -48,7 +50,7 @@ export async function build(plan: BuildPlan, lock: Lock, tree: Tree, ctx: BuildC
     begins: () => ctx.emit({ phase: 'building', kind: 'begin', message: 'Building the environment' }),
   };
   const environment = await ctx.builds
-    .join(order, ctx.engine.builder, watcher, ctx.signal)
+    .join(order, ctx.engine.builder, watcher, ctx.signal, ctx.retry)
     .catch((error: unknown) => Promise.reject(offerAsOf(error, plan, tree, ctx.clock.now())));
   ctx.emit({ phase: 'building', kind: 'done', message: 'The environment is built', ms: ctx.clock.monotonic() - since, environmentId: id });
   return environment;

@@ -48,6 +48,10 @@ export class Builds {
     const run = this.#find(order.id, retry) ?? this.#start(order, builder);
     if (run.state === 'waiting') watcher.waiting(this.#queue.length);
     else watcher.begins();
+    if (run.failedAt !== undefined) {
+      const seconds = Math.round((this.#clock.monotonic() - run.failedAt) / 1000);
+      watcher.log.info(`This build failed ${seconds} s ago; what follows is its log. Try again to build it anew.`);
+    }
     for (const line of run.lines) tell(watcher.log, line);
     run.watchers.add(watcher);
     const left = Promise.withResolvers<never>();

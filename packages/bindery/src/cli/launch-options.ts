@@ -47,7 +47,9 @@ export const TRUST = 'where no sandbox works: run what the repository holds as y
 /** What the flags ask of the hub. @throws BinderyError request_invalid */
 export function optionsOf(flags: LaunchFlags, more: LaunchOptions = {}): LaunchOptions {
   const { ref, path, urlpath, asOf, python, conda, strict, trust, layout, epoch } = flags;
-  const parsed = LaunchOptions.safeParse({ ref, path, urlpath, asOf, python, conda, strict, trust, layout, epoch, ...more });
+  // Whoever types a command again wants it done again.
+  const asked = { ref, path, urlpath, asOf, python, conda, strict, trust, layout, epoch, retry: true, ...more };
+  const parsed = LaunchOptions.safeParse(asked);
   if (parsed.success) return parsed.data;
   throw new BinderyError('request_invalid', parsed.error.issues.map((issue) => `--${issue.path.join('.')}: ${issue.message}`).join('\n'), {
     hint: 'See bindery launch --help.',

@@ -104,13 +104,13 @@ export function makeRooms(shared: Shared, options: HubOptions, key: string, addr
     admission,
     store,
     run: withDefaultBranch(options.pipeline.launch),
-    onSession: (session, { id, link, header, options: { conda, epoch, layout, strict } }) =>
+    onSession: (session, { id, link, header, options: { python, conda, epoch, layout, strict } }) =>
       sessions.add(session, {
         launchId: id,
         keyHash: header.keyHash,
         open: pageToOpen(link, session.source),
         link: linkAgain(link, session.source.ref),
-        options: { conda, epoch, layout, strict },
+        options: { python, conda, epoch, layout, strict },
       }),
     onEnd: (launch) => metrics.launchEnded(launch),
   });

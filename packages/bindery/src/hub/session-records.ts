@@ -15,7 +15,7 @@ export const SessionRecord = z.object({
   /** sha256 of each token that was given to programs. */
   tokens: z.array(z.string()),
   /** How its environment was chosen, to choose the same again. */
-  options: LaunchOptions.pick({ conda: true, epoch: true, layout: true, strict: true }).optional(),
+  options: LaunchOptions.pick({ python: true, conda: true, epoch: true, layout: true, strict: true }).optional(),
   /** As it was last seen. */
   view: SessionView,
 });

@@ -93,7 +93,11 @@ function Launch({ link, restore, what, services }: LaunchProps) {
 
   const retry = (options: LaunchOptions = {}): void => {
     const { restoreKey = first.launch?.key } = first;
-    router.again({ asked: true, options: { ...first.options, ...options }, ...(restoreKey === undefined ? {} : { restoreKey }) });
+    router.again({
+      asked: true,
+      options: { ...first.options, ...options, retry: true },
+      ...(restoreKey === undefined ? {} : { restoreKey }),
+    });
   };
   // What may have reached the hub, though its answer did not come back, is asked for under the same name.
   const startAgain = (): void => (router.entry().launch ? retry() : router.again({ ...router.entry(), asked: true }));
