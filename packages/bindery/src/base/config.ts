@@ -51,6 +51,14 @@ export const ConfigSchema = z.strictObject({
         .default(['https', 'http', 'ssh', 'git', 'file'])
         .describe('Protocols a link may use. file and local folders are for hubs on loopback only.'),
       privateHosts: z.boolean().optional().describe('Open links to private networks; default: only on a hub for this machine alone.'),
+      sshKey: z
+        .string()
+        .optional()
+        .describe('Private key for ssh links, without a passphrase; default: what ssh finds. A hub started as root has no other.'),
+      knownHosts: z
+        .string()
+        .optional()
+        .describe('File with the keys of ssh hosts (as ~/.ssh/known_hosts, which is the default). Other hosts are refused.'),
       timeout: seconds(600).describe('Longest fetch.'),
       maxBytes: bytes(4 * GIB).describe('Largest work tree.'),
     })

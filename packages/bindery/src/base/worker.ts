@@ -5,6 +5,8 @@ import { dirname } from 'node:path';
 export interface Reach {
   readonly read?: readonly string[];
   readonly write?: readonly string[];
+  /** Files and folders that are seen elsewhere than where they lie, as far as they exist: [where they lie, where they are seen]. */
+  readonly files?: readonly (readonly [string, string])[];
 }
 
 /**
@@ -62,9 +64,10 @@ export function loweredTo(uid: number): Worker {
       '1777',
       '--tmpfs',
       '/tmp',
-      ...parents([...(reach.read ?? []), ...(reach.write ?? [])]),
+      ...parents([...(reach.read ?? []), ...(reach.write ?? []), ...(reach.files ?? []).map(([, seen]) => seen)]),
       ...(reach.read ?? []).flatMap((path) => ['--ro-bind', path, path]),
       ...(reach.write ?? []).flatMap((path) => ['--bind', path, path]),
+      ...(reach.files ?? []).flatMap(([path, seen]) => ['--ro-bind-try', path, seen]),
       '--',
       'setpriv',
       `--reuid=${uid}`,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { BinderyError } from '@bindery/wire/errors.ts';
 import { parseLink } from '@bindery/wire/link.ts';
 import { stageContext } from '../../../../test/fakes/context.ts';
 import { GitServer } from '../../../../test/fakes/git-server.ts';
@@ -61,4 +62,26 @@ test('git of a root hub runs as another user that sees one repository only: from
   worker.shown.delete(join(repo.path, '.git', 'objects'));
   for (const path of worker.shown)
     assert.ok(path.startsWith(`${context.config.folders.cache}/`) || path === repo.path || !path.startsWith(folder.path), path);
+});
+
+test('a folder that is closed to the user git runs as is said to be so, not to be no repository', async () => {
+  using folder = new TemporaryFolder();
+  const repo = new Repository(join(folder.path, 'r'));
+  repo.commit({ a: '1' });
+  const context = stageContext(folder.path, { worker: watched() });
+  const { worker, turns } = context;
+  const tools = { git: makeGit(worker, process.env), worker, turns, folder: join(context.config.folders.cache, 'repos') };
+  const provider = gitProvider({ ...tools, protocols: ['file'], timeoutMs: 60_000, maxBytes: 2 ** 30 });
+  const closed = isRoot ? [repo.path, join(repo.path, '.git')] : [folder.path];
+  for (const path of closed) {
+    chmodSync(path, isRoot ? 0o700 : 0o600);
+    const opened = provider.resolve(parseLink(repo.path), new AbortController().signal);
+    await assert.rejects(opened, (error: BinderyError) => {
+      assert.equal(error.code, 'fetch_failed');
+      assert.ok(error.message.includes(`may not read ${isRoot ? path : repo.path}`), error.message);
+      assert.ok(error.hint.includes('chmod -R o+rX'), error.hint);
+      return true;
+    });
+    chmodSync(path, 0o755);
+  }
 });

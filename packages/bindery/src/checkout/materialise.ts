@@ -27,7 +27,7 @@ export interface Tools {
 
 /** Fetches a commit and makes its work tree at `home`, complete by rename: a crash leaves nothing that looks finished. */
 export async function materialise(source: Source, home: string, tools: Tools): Promise<void> {
-  const git = hubGit(tools.worker, tools.config.git);
+  const git = hubGit(tools.worker, tools.config);
   const { cache } = tools.config.folders;
   const { bare } = await fetchCommit(
     {

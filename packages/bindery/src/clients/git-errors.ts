@@ -34,10 +34,24 @@ const MEANINGS: readonly Meaning[] = [
   },
   { said: /returned error: 429/, code: 'upstream_rate_limited', message: ({ host }) => `${host} asks us to slow down.` },
   {
-    said: /host key verification failed/i,
+    said: /cannot run ssh|ssh: (?:command )?not found/i,
+    code: 'tool_missing',
+    message: ({ url }) => `${url} needs the program ssh, which is not installed where the hub runs.`,
+    hint: () => 'Install it (Debian: apt-get install openssh-client), or use the https:// address.',
+  },
+  {
+    said: /host identification has changed/i,
+    code: 'upstream_unreachable',
+    message: ({ host }) => `${host} shows another ssh key than the one that is known: it was renewed, or somebody is in between.`,
+    hint: ({ host }) => `Ask whoever runs it; then remove the old key (ssh-keygen -R ${host}) and connect once by hand.`,
+    retryable: false,
+  },
+  {
+    said: /host key verification failed|no \S+ host key is known/i,
     code: 'upstream_unreachable',
     message: ({ host }) => `The ssh key of ${host} is not known on this machine.`,
-    hint: ({ host }) => `Connect once by hand (ssh ${host}), or use the https:// address.`,
+    hint: ({ host }) =>
+      `Connect once by hand as the user who runs the hub (ssh ${host}) and compare its key, name a file that holds it (git.knownHosts), or use the https:// address.`,
     retryable: false,
   },
   {
@@ -61,8 +75,9 @@ const MEANINGS: readonly Meaning[] = [
   {
     said: /permission denied \(|publickey/i,
     code: 'repository_not_found',
-    message: ({ host, url }) => `${host} refused the ssh key of this hub for ${url}.`,
-    hint: () => 'If the repository is public, use its https:// address.',
+    message: ({ host, url }) => `${host} accepted no ssh key of this hub for ${url}.`,
+    hint: () =>
+      'If the repository is public, use its https:// address; else name a key that it accepts (git.sshKey). A hub started as root has none by itself, and none may have a passphrase unless an agent holds it.',
   },
   {
     said: /authentication failed|could not read (?:username|password)|returned error: 40[13]|invalid credentials/i,

@@ -18,6 +18,19 @@ export async function folderKind(path: string): Promise<'missing' | 'file' | 're
 /** Repositories that may borrow from one another in a row; git itself follows five. */
 const MOST_BORROWED = 5;
 
+/** The part of the repository or folder at `path` that git, running as `uid` where that is given, may not read; what lies deeper it finds itself. */
+export async function closedPart(path: string, uid: number | undefined): Promise<string | undefined> {
+  for (const part of [path, join(path, '.git'), join(path, '.git', 'objects')]) {
+    const info = await stat(part).catch((error: NodeJS.ErrnoException) => error.code);
+    if (info === 'EACCES' || info === 'EPERM') return part;
+    if (typeof info !== 'object' || uid === undefined) continue;
+    const wanted = info.isDirectory() ? 5 : 4;
+    const granted = info.uid === uid ? info.mode >> 6 : info.gid === uid ? info.mode >> 3 : info.mode;
+    if ((granted & wanted) !== wanted) return part;
+  }
+  return undefined;
+}
+
 /** The folders that git must see to read the repository at `path`: linked work trees keep theirs elsewhere, and clones may borrow files. */
 export async function gitFolders(path: string): Promise<string[]> {
   const own = await ownFolders(path);

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Config } from '../base/config.ts';
 import { run, type RunResult } from '../base/run.ts';
-import type { Reach, Worker } from '../base/worker.ts';
+import { sameUser, type Reach, type Worker } from '../base/worker.ts';
 import { publicHostsOnly, type HostCheck } from './git-hosts.ts';
+import { sshWay, type SshWay } from './git-ssh.ts';
 
 /** One run of git. Folders that it needs beside `reach` must be named: it may see nothing else. */
 export interface GitCall extends Reach {
@@ -34,7 +36,6 @@ const SETTINGS = [
   'core.symlinks=true',
   'core.quotePath=false',
   'core.protectNTFS=true',
-  'core.sshCommand=ssh -o BatchMode=yes -o ConnectTimeout=20',
   'protocol.ext.allow=never',
   'submodule.recurse=false',
   'fetch.recurseSubmodules=false',
@@ -56,15 +57,23 @@ const AUTHORITIES = ['GIT_SSL_CAINFO', 'GIT_SSL_CAPATH', 'SSL_CERT_FILE', 'SSL_C
 const OWN = ['HOME', 'SSH_AUTH_SOCK', 'USER', 'LOGNAME'];
 
 /** The hub's git, as its configuration wants it. */
-export function hubGit(worker: Worker, settings: Config['git']): Git {
-  return makeGit(worker, process.env, settings.privateHosts === false ? publicHostsOnly(process.env) : undefined);
+export function hubGit(worker: Worker, { git, folders }: Pick<Config, 'git' | 'folders'>): Git {
+  const { sshKey, knownHosts, privateHosts } = git;
+  const ssh = () => sshWay(worker, { sshKey, knownHosts, folder: join(folders.state, 'ssh') });
+  return makeGit(worker, process.env, ssh, privateHosts === false ? publicHostsOnly(process.env) : undefined);
 }
 
 /**
  * @param inherited the hub's own environment, of which only proxies, authorities and (unless lowered) the user's ssh are passed on.
+ * @param ssh how ssh addresses are reached; default: as the hub's user reaches them.
  * @param checkHost what is asked before a remote is contacted.
  */
-export function makeGit(worker: Worker, inherited: Readonly<Record<string, string | undefined>>, checkHost?: HostCheck): Git {
+export function makeGit(
+  worker: Worker,
+  inherited: Readonly<Record<string, string | undefined>>,
+  ssh: () => Promise<SshWay> = () => sshWay(sameUser, { folder: '' }),
+  checkHost?: HostCheck,
+): Git {
   const lowered = worker.uid !== undefined;
   const names = [...NETWORK, ...AUTHORITIES, ...(lowered ? [] : OWN)];
   const passed = Object.fromEntries(names.flatMap((name) => (inherited[name] === undefined ? [] : [[name, inherited[name]]])));
@@ -90,10 +99,23 @@ export function makeGit(worker: Worker, inherited: Readonly<Record<string, strin
   const authorities = AUTHORITIES.flatMap((name) => passed[name] ?? []).filter((path) => existsSync(path));
   return async (args, call) => {
     const bound = call.remote === undefined || checkHost === undefined ? [] : await checkHost(call.remote);
-    const argv: [string, ...string[]] = ['git', ...SETTINGS, ...bound, ...(call.folder === undefined ? [] : ['-C', call.folder]), ...args];
-    const reach = { read: [...(call.read ?? []), ...(lowered ? authorities : [])], write: call.write ?? [] };
+    const way = call.remote?.startsWith('ssh:') ? await ssh() : undefined;
+    const by = way === undefined ? [] : ['-c', `core.sshCommand=${way.command}`];
+    const argv: [string, ...string[]] = [
+      'git',
+      ...SETTINGS,
+      ...by,
+      ...bound,
+      ...(call.folder === undefined ? [] : ['-C', call.folder]),
+      ...args,
+    ];
+    const reach = {
+      read: [...(call.read ?? []), ...(lowered ? authorities : []), ...(way?.read ?? [])],
+      write: call.write ?? [],
+      files: way?.files ?? [],
+    };
     return run(worker.lower(argv, reach), {
-      env: { ...base, GIT_ALLOW_PROTOCOL: (call.protocols ?? []).join(':'), ...call.env },
+      env: { ...base, GIT_ALLOW_PROTOCOL: (call.protocols ?? []).join(':'), ...way?.env, ...call.env },
       timeoutMs: call.timeoutMs,
       signal: call.signal,
       ...(call.keepBytes === undefined ? {} : { keepBytes: call.keepBytes }),

@@ -19,7 +19,7 @@ export interface ProviderTools {
 
 /** Every provider, by id, in the order in which the form offers them. A test compares this list with the folder. */
 export function makeProviders({ config, clock, worker, turns }: ProviderTools): ReadonlyMap<string, Provider> {
-  const git = hubGit(worker, config.git);
+  const git = hubGit(worker, config);
   const { protocols } = config.git;
   const github = new Github({ apiUrl: config.github.apiUrl, token: config.github.token, clock });
   const cache = { git, worker, turns, folder: join(config.folders.cache, 'repos') };

@@ -3,7 +3,7 @@ import { splitGitSpec, urlFolder } from '@bindery/wire/link-git.ts';
 import { openedFile, openInstead } from '@bindery/wire/link-open.ts';
 import type { CacheTools } from '../clients/git-cache.ts';
 import { findRef, type Found } from '../clients/git-find.ts';
-import { folderKind } from '../clients/git-folder.ts';
+import { closedPart, folderKind } from '../clients/git-folder.ts';
 import { listRefs, type RefCall } from '../clients/git-refs.ts';
 import { snapshotFolder } from '../clients/git-snapshot.ts';
 import type { Provider } from '../contracts/provider.ts';
@@ -56,6 +56,8 @@ export function gitProvider(tools: GitProviderTools): Provider {
 type WantedFolder = { readonly url: string; readonly ref: string; readonly path: string | undefined };
 
 async function findInFolder(folder: string, wanted: WantedFolder, call: RefCall, tools: GitProviderTools): Promise<Found> {
+  const closed = await closedPart(folder, tools.worker.uid);
+  if (closed !== undefined) throw closedTo(closed, tools.worker.uid !== undefined);
   const kind = await folderKind(folder);
   if (kind === 'missing')
     throw new BinderyError('repository_not_found', `There is no folder ${folder} on this machine.`, { hint: 'Check the path.' });
@@ -67,6 +69,15 @@ async function findInFolder(folder: string, wanted: WantedFolder, call: RefCall,
       hint: 'Leave the ref out.',
     });
   return findAsItIs(folder, kind, wanted, call, tools);
+}
+
+function closedTo(part: string, isLowered: boolean): BinderyError {
+  const why = isLowered ? ': a hub started as root reads repositories as a user of its own, and this is closed to others' : '';
+  const start = isLowered ? 'Start the hub as the user who owns it, or open it to others' : 'Have its owner open it to others';
+  return new BinderyError('fetch_failed', `The hub may not read ${part}${why}.`, {
+    hint: `${start}: chmod -R o+rX ${part}`,
+    retryable: false,
+  });
 }
 
 async function findAsItIs(
