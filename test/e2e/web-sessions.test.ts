@@ -38,11 +38,11 @@ describe('the sessions page', () => {
 
   it('shows what is known of each and why it ended', async () => {
     hub.sessions = [
-      running({ repoUrl: 'https://github.com/a/one', memoryBytes: 312e6 }),
+      running({ repoUrl: 'https://github.com/a/one', memoryBytes: 312e6, diskBytes: 52e6 }),
       ended({ repoUrl: 'https://github.com/a/two', endReason: 'memory', savedBytes: 52_000 }),
     ];
     await page.goto(`${hub.origin}/sessions`);
-    for (const text of ['298 MB', '1 hour ago', 'in 59 minutes, unless it is used']) await card('a/one').getByText(text).waitFor();
+    for (const text of ['298 MB', '50 MB', '1 hour ago', 'in 59 minutes, unless it is used']) await card('a/one').getByText(text).waitFor();
     await card('a/two').getByText('It used more memory than a session may have.').waitFor();
     const saved = card('a/two').getByRole('link', { name: 'Download changed files (51 kB)' });
     assert.equal(await saved.getAttribute('href'), `${hub.origin}/api/v1/sessions/${hub.sessions[1]?.id}/saved`);

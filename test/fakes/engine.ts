@@ -138,7 +138,7 @@ export class NullEngine implements Engine {
       logs: async function* (id) {
         yield `log of ${id}`;
       },
-      stats: async () => ({ memoryBytes: 1_000_000, cpuSeconds: 0, processes: 1, diskBytes: 0 }),
+      stats: async () => ({ memoryBytes: 1_000_000, processes: 1, diskBytes: 5000 }),
     };
   }
 }

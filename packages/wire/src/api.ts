@@ -92,6 +92,8 @@ export const SessionView = z.object({
   /** Bytes of changed files saved at the end. */
   savedBytes: z.number().int().optional(),
   memoryBytes: z.number().int().optional(),
+  /** Bytes that a running session has written, as of a few seconds ago. */
+  diskBytes: z.number().int().optional(),
   isolated: z.boolean(),
 });
 export type SessionView = z.infer<typeof SessionView>;

@@ -75,11 +75,13 @@ export interface Session {
   readonly savedBytes?: number;
 }
 
+/** What a session uses; absent is what nobody measures here, or has not measured yet. */
 export interface Stats {
-  readonly memoryBytes: number;
-  readonly cpuSeconds: number;
-  readonly processes: number;
-  readonly diskBytes: number;
+  readonly memoryBytes?: number;
+  /** Processes and threads. */
+  readonly processes?: number;
+  /** Bytes that it has written to its home and its layer over the environment: as of a few seconds ago. */
+  readonly diskBytes?: number;
 }
 
 /** Starts sessions and tells the truth about them: `list` is what is really there (I3). */

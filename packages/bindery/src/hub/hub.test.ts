@@ -191,7 +191,7 @@ test('sessions: listed, kept alive, opened anew, read, stopped; afterwards it is
   const get = async (url: string, method = 'GET'): Promise<Record<string, unknown>> =>
     (await (await hub.fetch(url, { method })).json()) as Record<string, unknown>;
   const view = await get(path);
-  assert.deepEqual([view['state'], view['endsBecause'], view['memoryBytes']], ['running', 'idle', 1_000_000]);
+  assert.deepEqual([view['state'], view['endsBecause'], view['memoryBytes'], view['diskBytes']], ['running', 'idle', 1_000_000, 5000]);
   const kept = await get(`${path}/keep-alive`, 'POST');
   assert.ok(String(kept['endsAt']) >= String(view['endsAt']));
   const opened = await get(`${path}/open`, 'POST');

@@ -130,7 +130,8 @@ export class Sessions {
       activeAt: new Date(activeAt).toISOString(),
       endsAt: new Date(endsAt).toISOString(),
       endsBecause: because,
-      ...(stats ? { memoryBytes: stats.memoryBytes } : {}),
+      ...(stats?.memoryBytes === undefined ? {} : { memoryBytes: stats.memoryBytes }),
+      ...(stats?.diskBytes === undefined ? {} : { diskBytes: stats.diskBytes }),
     };
   }
 

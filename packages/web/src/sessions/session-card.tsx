@@ -35,6 +35,7 @@ export function RunningSession({ session, services, log, stop }: CardProps) {
         <Fact name="Started" value={ago(session.startedAt, now)} at={session.startedAt} />
         <Fact name="Last used" value={ago(session.activeAt, now)} at={session.activeAt} />
         <Fact name="Memory" value={session.memoryBytes === undefined ? 'not measured' : bytes(session.memoryBytes)} />
+        {session.diskBytes !== undefined && <Fact name="Written" value={bytes(session.diskBytes)} />}
         <Fact name="Ends" value={endWords(session, now)} />
         {!session.isolated && <Fact name="Isolation" value="none: it runs as you" />}
       </dl>

@@ -126,8 +126,13 @@ export class LocalLauncher implements Launcher {
   }
 
   async stats(id: string): Promise<Stats> {
-    const usage = await this.#parts.place.limits.usage(`session-${id}`);
-    return { ...usage, diskBytes: 0 };
+    const { limits, folders } = this.#parts.place;
+    const [group, seen] = await Promise.all([limits.usage(`session-${id}`), new SessionFolder(folders.sessions, id).usage()]);
+    return {
+      ...seen,
+      ...(limits.enforced.memory ? { memoryBytes: group.memoryBytes } : {}),
+      ...(limits.enforced.processes ? { processes: group.processes } : {}),
+    };
   }
 
   /** Gets ready to start sessions. */

@@ -26,6 +26,11 @@ const SessionRecord = z.object({
 export type SessionRecord = z.infer<typeof SessionRecord>;
 
 const ProcessRecord = z.object({ pid: z.number().int(), startTime: z.number(), bootId: z.string() });
+const UsageRecord = z.object({
+  memoryBytes: z.number().int().optional(),
+  processes: z.number().int().optional(),
+  diskBytes: z.number().int().optional(),
+});
 const EndedRecord = z.object({
   reason: EndReason,
   message: z.string().nullish(),
@@ -58,6 +63,11 @@ export class SessionFolder {
 
   async ended(): Promise<EndedRecord | undefined> {
     return readParsed(this.file('ended.json'), EndedRecord);
+  }
+
+  /** What the supervisor saw last of what the session uses. */
+  async usage(): Promise<z.infer<typeof UsageRecord>> {
+    return (await readParsed(this.file('usage.json'), UsageRecord)) ?? {};
   }
 
   /** The supervisor's pid if it is really alive: same pid, same start time, same boot (I3). */

@@ -2,7 +2,7 @@
 
 Forked by herd.py; `python -I -S supervise.py FOLDER ENDED` does what is left of one that was killed. FOLDER/order.json says everything (written by launcher.ts); nothing is
 decided here that TypeScript can decide beforehand. It tells the hub what happens as JSON lines on stdout, and the world
-as files in FOLDER: process.json (who we are, written before anything is started), ended.json (why it ended, complete by rename).
+as files in FOLDER: process.json (who we are, written before anything is started), usage.json (what the session uses, every few seconds), ended.json (why it ended, complete by rename).
 It ends the session when asked (SIGTERM), when its lease is older than the order says, and when a limit is broken.
 """
 
@@ -207,7 +207,10 @@ class Session:
             return self.ask("abandoned", "No hub has asked for this session for a while.")
         if not answered and now - self.started > order["startSeconds"]:
             return self.ask("start", f"The server did not answer within {order['startSeconds']:.0f} seconds.")
+        looked = self.used.looked
         broken = self.used.broken()
+        if self.used.looked != looked:
+            write_json("usage.json", self.used.seen)
         if broken:
             self.ask(*broken)
             self.child.kill()

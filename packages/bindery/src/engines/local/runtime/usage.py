@@ -1,4 +1,4 @@
-"""What a sandbox uses, looked at from outside, for the limits that no control group holds."""
+"""What a sandbox uses, looked at from outside, for the limits that no control group holds; `Usage.seen` is what was found last."""
 
 import os
 import resource
@@ -13,6 +13,7 @@ class Usage:
         self.watch = watch
         self.root = root
         self.looked, self.cost = time.monotonic(), 0.0
+        self.seen = {}
 
     def broken(self):
         """(reason, sentence) for the first limit that is broken, else None."""
@@ -20,6 +21,7 @@ class Usage:
         if memory_limit or process_limit:
             family = processes_of(self.root)
             memory, threads = sum(rss for rss, _ in family.values()), sum(count for _, count in family.values())
+            self.seen.update(memoryBytes=memory, processes=threads)
             if memory_limit and memory > memory_limit:  # an upper bound: what processes share is counted for each
                 memory = shared_out(family)
             if memory_limit and memory > memory_limit:
@@ -35,6 +37,7 @@ class Usage:
             return None
         size = sum(folder_bytes(path) for path in self.watch["folders"])
         self.looked, self.cost = time.monotonic(), time.monotonic() - now
+        self.seen["diskBytes"] = size
         if size > self.watch["disk"]:
             return "disk", f"It wrote {size >> 20} MiB to disk; {self.watch['disk'] >> 20} MiB are allowed."
         return None

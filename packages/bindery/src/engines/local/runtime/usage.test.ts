@@ -47,6 +47,16 @@ test('a limit that is broken is told in a sentence, with what was used and what 
   ]);
 });
 
+test('what was seen last is kept', () => {
+  const seen =
+    python(`used = Usage({"memory": 2**40, "processes": None, "disk": 2**40, "folders": [${JSON.stringify(import.meta.dirname)}]}, os.getpid())
+used.looked -= 10
+used.broken()
+print(json.dumps(used.seen))`) as { memoryBytes: number; processes: number; diskBytes: number };
+  assert.ok(seen.memoryBytes > 2 ** 20 && seen.diskBytes > 4096, JSON.stringify(seen));
+  assert.equal(seen.processes, 1);
+});
+
 test('disk is counted by blocks, each file once, no link followed', () => {
   const folder = mkdtempSync(join(tmpdir(), 'disk-'));
   mkdirSync(join(folder, 'a/b'), { recursive: true });
