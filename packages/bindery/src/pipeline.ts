@@ -1,3 +1,4 @@
+import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Digest } from '@bindery/wire/ids.ts';
 import type { Link } from '@bindery/wire/link.ts';
 import { build, type BuildContext } from './build/build.ts';
@@ -16,6 +17,7 @@ export async function prepare(request: Pick<LaunchRequest, 'link' | 'options'>, 
   const source = await resolve(request.link, ctx); //                        which commit?            resolving
   const tree = await checkout(source, ctx); //                               its files                fetching
   const plan = await makePlan(tree, withAsOf(request), ctx); //              what does it need?       planning   pure data
+  mayRun(request, ctx); //                                                  what runs from here on is the repository's
   const lock = await lockPlan(plan, tree, { ...ctx, renewed: unwatched(ctx) }); // which packages exactly?  locking    found, or resolved once
   const retry = request.options.retry === true;
   const environment = await build(plan, lock, tree, { ...ctx, retry }); //   found by id, or built    waiting, building
@@ -28,6 +30,13 @@ export async function launch(request: LaunchRequest, ctx: BuildContext): Promise
   if (request.options.buildOnly === true) return made;
   const session = await startSession(request, made, ctx); //                 the launcher runs it     launching
   return { ...made, session };
+}
+
+/** Where no sandbox works, only what somebody vouches for goes further, and the log says how. @throws BinderyError sandbox_unavailable */
+function mayRun({ options }: Pick<LaunchRequest, 'options'>, { engine, emit }: BuildContext): void {
+  if (engine.isolated) return;
+  if (options.trust !== true) throw new BinderyError('sandbox_unavailable', 'This machine cannot isolate what the repository would run.');
+  emit({ phase: 'planning', kind: 'info', message: 'Not isolated: what this repository holds runs as you, with all that you may do.' });
 }
 
 /** A renewed lock's environment is built before launches get it, with nobody to watch or to wait for it. */

@@ -99,6 +99,10 @@ export const ConfigSchema = z.strictObject({
       processes: z.number().int().positive().default(512).describe('Processes and threads of a session.'),
       disk: bytes(10 * GIB).describe('What a session may write.'),
       shm: bytes(256 * MIB).describe('Size of the private /dev/shm.'),
+      sandbox: z
+        .enum(['auto', 'off'])
+        .default('auto')
+        .describe('auto: builds and sessions run in a sandbox where one works; off: as where none works, with all that is refused there.'),
       network: z
         .enum(['filtered', 'none', 'open'])
         .default('filtered')

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { runNow } from './run.ts';
 
 /** A process for good: pids are given again, start times within one boot are not. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Clock ticks since boot (field 22 of proc(5) `stat`); 0 where there is no /proc. */
+  /** Clock ticks since boot (field 22 of proc(5) `stat`); where there is no /proc, seconds since the epoch. */
   readonly startTime: number;
   /** Empty where there is no /proc. */
   readonly bootId: string;
@@ -17,7 +18,7 @@ export function identityOf(pid: number): ProcessIdentity | undefined {
     if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
     return { pid, startTime: Number(fields[19]), bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() };
   } catch {
-    return process.platform === 'linux' ? undefined : signalled(pid);
+    return process.platform === 'linux' ? undefined : toldByPs(pid);
   }
 }
 
@@ -32,11 +33,9 @@ export function isAlive(known: ProcessIdentity): boolean {
   return now !== undefined && now.startTime === known.startTime && now.bootId === known.bootId;
 }
 
-function signalled(pid: number): ProcessIdentity | undefined {
-  try {
-    process.kill(pid, 0);
-    return { pid, startTime: 0, bootId: '' };
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM' ? { pid, startTime: 0, bootId: '' } : undefined;
-  }
+/** The same from ps, which every UNIX has. */
+export function toldByPs(pid: number): ProcessIdentity | undefined {
+  const said = runNow(['ps', '-o', 'stat=,lstart=', '-p', String(pid)], { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' });
+  const [, state = 'Z', start = ''] = /^\s*(\S+)\s+(\S.*?)\s*$/.exec(said) ?? [];
+  return state.startsWith('Z') ? undefined : { pid, startTime: Date.parse(`${start} UTC`) / 1000, bootId: '' };
 }

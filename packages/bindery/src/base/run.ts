@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { StringDecoder } from 'node:string_decoder';
 import { BinderyError } from '@bindery/wire/errors.ts';
 
@@ -70,6 +70,11 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions): 
       child.stdin?.end(options.input);
     }
   });
+}
+
+/** What a small program prints, waited for; nothing where it fails. For what has to be known at once and takes milliseconds. */
+export function runNow([command, ...args]: readonly [string, ...string[]], env: Readonly<Record<string, string>>): string {
+  return spawnSync(command, args, { env, stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8', timeout: 5000 }).stdout ?? '';
 }
 
 /** A program that runs. */

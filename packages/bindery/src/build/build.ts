@@ -33,11 +33,6 @@ export async function build(plan: BuildPlan, lock: Lock, tree: Tree, ctx: BuildC
     });
     return found;
   }
-  if (!ctx.engine.isolated)
-    throw new BinderyError(
-      'sandbox_unavailable',
-      'This machine cannot isolate what the repository would run, and running it as you is not offered yet.',
-    );
   const order: BuildOrder = { id, plan, lock, tree };
   const log: StageLog = {
     info: (message) => ctx.emit({ phase: 'building', kind: 'info', message }),

@@ -96,24 +96,28 @@ function install(name: string): string {
 
 async function sandbox({ config, worker, terminal }: Subject): Promise<Check[]> {
   await mkdir(config.folders.state, { recursive: true, mode: 0o700 });
-  const python = await new Interpreters({ config, worker, variables: terminal.env, uv: () => Promise.reject(new Error('not asked')) })
-    .list(AbortSignal.timeout(PATIENCE_MS))
-    .then((all) => all[0]?.path)
-    .catch(() => undefined);
-  const result = await probe(python, worker, config.folders.state);
-  const mend = result.sandbox.mend;
+  const python = () =>
+    new Interpreters({ config, worker, variables: terminal.env, uv: () => Promise.reject(new Error('not asked')) })
+      .list(AbortSignal.timeout(PATIENCE_MS))
+      .then((all) => all[0]?.path)
+      .catch(() => undefined);
+  const { sandbox, overlay } = await probe(python, { worker, config });
+  const root = worker.uid !== undefined;
+  const without = root
+    ? 'A hub that is started as root runs nothing without one: start it as an ordinary user.'
+    : 'Only the bundled examples, your own folders, and links with --trust run, as you and not isolated.';
   return [
     {
       name: 'Sandbox',
-      state: result.sandbox.ok ? 'ok' : 'fail',
-      found: result.sandbox.ok ? result.sandbox.why : `${result.sandbox.why} Your own folders, and links with --trust, run as you.`,
-      ...(mend === undefined ? {} : { mend }),
+      state: sandbox.ok ? 'ok' : root ? 'fail' : 'note',
+      found: sandbox.ok ? sandbox.why : `${sandbox.why} ${without}`,
+      ...(sandbox.mend === undefined ? {} : { mend: sandbox.mend }),
     },
     {
       name: 'Overlay',
-      state: result.overlay.ok ? 'ok' : 'note',
-      found: result.overlay.why,
-      ...(result.overlay.mend === undefined ? {} : { mend: result.overlay.mend }),
+      state: overlay.ok ? 'ok' : 'note',
+      found: overlay.why,
+      ...(overlay.mend === undefined ? {} : { mend: overlay.mend }),
     },
   ];
 }

@@ -105,6 +105,8 @@ export interface Engine {
   readonly id: string;
   /** False where no sandbox works: then builds and sessions run as the user. */
   readonly isolated: boolean;
+  /** Where environments lie, if they are not at the place that is the same everywhere: part of what they are named by. */
+  readonly place?: string | undefined;
   /** Steps this engine leaves out, each with the reason in a sentence for people. */
   readonly lacks?: Readonly<Partial<Record<Step['uses'], string>>>;
   readonly builder: Builder;

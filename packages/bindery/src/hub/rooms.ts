@@ -26,6 +26,9 @@ const MOST_WAITING = 500;
 /** Time that a session has to end in peace, in milliseconds. */
 const GRACE_MS = 10_000;
 
+/** macOS counts as used what it gives up as soon as somebody asks: nothing waits for that. */
+const freeMemory = process.platform === 'darwin' ? () => Infinity : freemem;
+
 /** The parts of a hub, put together; none of them has begun yet. */
 export interface Rooms {
   readonly callers: Callers;
@@ -89,7 +92,7 @@ export function makeRooms(shared: Shared, options: HubOptions, key: string, addr
     waiting: MOST_WAITING,
     maximum: config.session.maximum,
     freeMemory: config.session.freeMemory,
-    free: options.freeMemory ?? freemem,
+    free: options.freeMemory ?? freeMemory,
     sessions: () => sessions.count,
   });
   const metrics = new Metrics({

@@ -45,7 +45,7 @@ export interface EngineFacts {
   /** Steps that the engine leaves out. */
   readonly lacks?: Readonly<Partial<Record<Step['uses'], string>>>;
   /** Where environments are mounted, if not at the place that is the same everywhere. */
-  readonly place?: string;
+  readonly place?: string | undefined;
 }
 
 /**

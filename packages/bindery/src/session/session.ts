@@ -23,8 +23,6 @@ export async function startSession(request: LaunchRequest, made: Made, ctx: Cont
     info: (message: string) => ctx.emit({ phase: 'launching', kind: 'info', message }),
     line: (message: string) => ctx.emit({ phase: 'launching', kind: 'log', message }),
   };
-  if (!ctx.engine.isolated && request.options.trust !== true)
-    throw new BinderyError('sandbox_unavailable', 'This machine cannot isolate what the repository would run.');
   const { restore } = request.options;
   const session = await ctx.engine.launcher.start(
     {

@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, realpath, rename, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Digest, Instant } from '@bindery/wire/ids.ts';
@@ -8,8 +8,9 @@ import type { Builder, BuildOrder, Environment, StageLog } from '../../contracts
 import type { LockedPackage } from '../../contracts/plan.ts';
 import type { Uv } from '../../clients/uv.ts';
 import { INSIDE } from './sandbox.ts';
-import { bytecodeKeys, makePrefix, ownBytes } from './prefix.ts';
-import { removeAll, runRepositorySteps, strangersSteps } from './repository-steps.ts';
+import { discardFixed, fixedFolders, removeAll, removeWhole, seal } from './fixed-folder.ts';
+import { makePrefix, newPrefix, ownBytes } from './prefix.ts';
+import { runRepositorySteps, strangersSteps } from './repository-steps.ts';
 import type { CondaTool } from './conda.ts';
 import type { Egress } from './egress/egress.ts';
 import { isLeftOver, partName, type Place } from './place.ts';
@@ -72,19 +73,20 @@ export class LocalBuilder implements Builder {
     const log = keptLog(join(folder, 'build.log'), watched);
     try {
       const uv = await this.#parts.uv();
-      if (order.lock.conda) await mkdir(join(folder, 'prefix'), { mode: 0o755 }).then(() => place.worker.give(join(folder, 'prefix')));
+      if (order.lock.conda) await newPrefix(place, folder, INSIDE.environment);
       else await this.#installWheels(uv, folder, order, log, signal);
       const more = strangersSteps(order).length > 0;
       const tool = order.lock.conda ? await this.#parts.conda(log, signal) : undefined;
       if (more) await runRepositorySteps(place, uv, await this.#parts.egress(), folder, order, tool, log, signal);
-      const record = { id: order.id, bytes: await ownBytes(folder), builtAt: instant(clock), layers: more ? 2 : 1, leftovers: more };
+      if (!place.isolated) await seal(await realpath(join(folder, 'prefix')));
+      const record = { id: order.id, bytes: await this.#bytes(folder), builtAt: instant(clock), layers: more ? 2 : 1, leftovers: more };
       await writeFile(join(folder, 'environment.json'), JSON.stringify(record));
       await rename(folder, this.#folder(order.id)).catch(async (error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-        await removeAll(folder); // another hub was first: the same bytes
+        await removeWhole(place, folder); // another hub was first: the same bytes
       });
     } catch (error) {
-      await removeAll(folder);
+      await removeWhole(place, folder);
       throw error;
     }
     return (await this.find(order.id))!;
@@ -95,10 +97,10 @@ export class LocalBuilder implements Builder {
     log.info(`Installing ${wheels.length} packages for Python ${lock.python.version}`);
     const order = {
       folder,
-      mountedAt: INSIDE.environment,
+      inside: INSIDE.environment,
       python: lock.python,
       requirements: requirementLines(wheels),
-      bytecodeKeys: bytecodeKeys(wheels, lock.python, INSIDE.environment),
+      packages: wheels,
       signal,
     };
     await makePrefix(this.#parts.place, uv, order, log);
@@ -117,7 +119,7 @@ export class LocalBuilder implements Builder {
     this.#forget(id);
     const gone = partName(this.#folder(id), 'gone');
     await rename(this.#folder(id), gone).catch(() => {});
-    await removeAll(gone);
+    await removeWhole(this.#parts.place, gone);
   }
 
   /** Ids that running sessions use. */
@@ -130,6 +132,12 @@ export class LocalBuilder implements Builder {
     const { environments, tools } = this.#parts.place.folders;
     for (const folder of [environments, tools])
       for (const name of await readdir(folder)) if (isLeftOver(name)) await removeAll(join(folder, name));
+    await discardFixed(this.#parts.place);
+  }
+
+  async #bytes(folder: string): Promise<number> {
+    const folders = [folder, ...(await fixedFolders(this.#parts.place, folder))];
+    return (await Promise.all(folders.map(ownBytes))).reduce((sum, bytes) => sum + bytes, 0);
   }
 
   #folder(id: string): string {

@@ -42,7 +42,7 @@ async function byUse(builder: LocalBuilder): Promise<{ id: string; bytes: number
 export async function storeBytes(place: Place): Promise<number> {
   const seen = new Set<number>();
   let total = 0;
-  for (const folder of [place.folders.environments, place.folders.uvCache, place.folders.bytecode]) {
+  for (const folder of [place.folders.environments, place.folders.fixed, place.folders.uvCache, place.folders.bytecode]) {
     for (const entry of await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => [])) {
       if (!entry.isFile()) continue;
       const info = await stat(join(entry.parentPath, entry.name)).catch(() => undefined);

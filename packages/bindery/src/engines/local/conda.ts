@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Config } from '../../base/config.ts';
-import { run, type RunResult } from '../../base/run.ts';
+import type { RunResult } from '../../base/run.ts';
 import type { Lock } from '../../contracts/plan.ts';
 import type { Uv } from '../../clients/uv.ts';
 import type { Interpreters } from './interpreters.ts';
-import type { ResolveDeps, SandboxOrder } from './lock-resolve.ts';
+import type { ResolveDeps } from './lock-resolve.ts';
 
 export type CondaPackage = NonNullable<Lock['conda']>[number];
 
@@ -27,7 +27,7 @@ const PROGRAM = fileURLToPath(new URL('./conda.py', import.meta.url));
 const REQUIREMENTS = fileURLToPath(new URL('./conda-requirements.lock', import.meta.url));
 
 /** Finds the tool environment, or makes it from its committed lock. Two hubs may do so at once. */
-export async function condaTool({ uv, interpreters, config, worker, log, signal }: CondaDeps): Promise<CondaTool> {
+export async function condaTool({ uv, interpreters, config, worker, log, signal }: Omit<CondaDeps, 'sandboxed'>): Promise<CondaTool> {
   const requirements = await readFile(REQUIREMENTS, 'utf8');
   const version = /^py-rattler==([\d.]+)/m.exec(requirements)?.[1] ?? '';
   const base = { requires: '>=3.10', prefer: 'newest', because: 'solving conda environments' };
@@ -98,7 +98,7 @@ export async function solveConda(
 ): Promise<readonly CondaPackage[]> {
   const file = join(folder, 'solve.json');
   await writeFile(file, JSON.stringify(order));
-  const result = await inside(deps, {
+  const result = await deps.sandboxed({
     argv: command(tool, file),
     env: { PATH: '/usr/bin:/bin', HOME: folder, LANG: 'C.UTF-8', ...certificates(deps.uv) },
     readOnly: [...tool.readOnly, ...channelFolders(order.channels, deps.config), ...deps.uv.index.files.filter((path) => existsSync(path))],
@@ -186,16 +186,6 @@ function parseAnswer(result: RunResult, uv: Uv): Answer {
       logTail: uv.index.redact(result.stderr).slice(-4000),
     });
   }
-}
-
-/** In the sandbox, since channels are a stranger's addresses; lowered where there is none: no code of a package runs in either. */
-function inside({ sandboxed, worker }: CondaDeps, order: SandboxOrder): Promise<RunResult> {
-  if (sandboxed) return sandboxed(order);
-  return run(worker.lower(order.argv, { read: order.readOnly, write: order.writable }), {
-    env: order.env,
-    timeoutMs: order.timeoutMs,
-    signal: order.signal,
-  });
 }
 
 /** The folder of local channels that the operator configured, where addresses lead into it; a repository can name no other of this machine. */

@@ -7,7 +7,8 @@ import { rlimits } from './limits/rlimits.ts';
 import type { Uv } from '../../clients/uv.ts';
 import { forwarder, type Egress } from './egress/egress.ts';
 import { certificateEnvironment } from './egress/surroundings.ts';
-import { INSIDE, sandboxArgv, type Sandbox } from './sandbox.ts';
+import { started } from './own-user.ts';
+import { INSIDE, type Sandbox } from './sandbox.ts';
 import { RUNTIME, type Place } from './place.ts';
 
 /** The environment as a sandbox may change it: what lies below is never written to. */
@@ -70,7 +71,7 @@ export async function bounded(
   };
 }
 
-/** One step of a build: a repository's code, in the same walls as a session. */
+/** One step of a build: a repository's code, in the same walls as a session, if there are any. */
 export interface EnclosedStep {
   readonly name: string;
   readonly box: Sandbox;
@@ -93,13 +94,7 @@ export const LIMIT_BROKEN = 122;
 /** Runs a step to its end, whatever it does. */
 export async function enclose(place: Place, step: EnclosedStep): Promise<RunResult> {
   const { group, ...limits } = await bounded(place, `build-${step.name}`, step.allowed, step.folders, step.box.uid !== undefined);
-  const order = {
-    argv: sandboxArgv(step.box),
-    overlay: step.overlay ?? null,
-    seccomp: step.box.seccomp ? place.seccomp : null,
-    input: step.input ?? null,
-    ...limits,
-  };
+  const order = { ...started(place, step.box), overlay: step.overlay ?? null, input: step.input ?? null, ...limits };
   const file = join(step.scratch, `${step.name}.json`);
   await writeFile(file, JSON.stringify(order), { mode: 0o600 });
   try {
@@ -135,7 +130,8 @@ export function trust({ index }: Uv): {
   return { env: certificateEnvironment(file), read: file.startsWith('/etc/ssl/') ? [] : [[file, file]] };
 }
 
-/** A command with the way out opened before it (runtime/step.py). `python` must be visible inside. */
-export function stepCommand(python: string, egress: Egress | undefined, command: readonly string[]): string[] {
+/** A command with the way out opened before it (runtime/step.py). `python` must be visible inside. Without a sandbox nothing is closed. */
+export function stepCommand(place: Place, python: string, egress: Egress | undefined, command: readonly string[]): readonly string[] {
+  if (!place.isolated) return command;
   return [python, '-I', '-S', '-B', `${INSIDE.runtime}/step.py`, egress ? `${INSIDE.egress}/${egress.socketName}` : '-', ...command];
 }

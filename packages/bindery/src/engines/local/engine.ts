@@ -84,13 +84,21 @@ export class LocalEngine implements Engine {
 
   static async open(options: LocalEngineOptions): Promise<LocalEngine> {
     const services = new Services(options);
+    const { sandbox, overlay } = await probe(async () => (await services.helperPython()).path, options);
+    if (!sandbox.ok && options.worker.uid !== undefined)
+      throw new BinderyError('sandbox_unavailable', `${sandbox.why} Without a sandbox a hub that was started as root runs nothing.`, {
+        hint: `Start Bindery as an ordinary user${sandbox.mend === undefined ? '' : `, or mend it: ${sandbox.mend}`}`,
+      });
     const python = await services.helperPython();
-    const { sandbox, overlay } = await probe(python.path, options.worker, options.config.folders.state);
     const place = await preparePlace({ config: options.config, worker: options.worker, isolated: sandbox.ok, overlay: overlay.ok, python });
     if (!sandbox.ok) options.log.warn(sandbox, 'sessions are not isolated');
     const engine = new LocalEngine(place, services, options);
     await engine.builder.discardUnfinished();
     return engine;
+  }
+
+  get place(): string | undefined {
+    return this.isolated ? undefined : this.#place.folders.fixed;
   }
 
   /** Where environments, locks and packages lie. */
@@ -112,7 +120,6 @@ export class LocalEngine implements Engine {
   }
 
   warm(): void {
-    if (!this.isolated) return;
     for (const service of [this.#services.runtime(this.#place), this.#services.egress(this.#place), this.launcher.warm()])
       service.catch(() => {}); // told to whoever needs it
   }
@@ -177,10 +184,9 @@ class Services {
   /** Asks uv which packages exactly; what runs a stranger's code for that runs in a sandbox. */
   async lock(place: Place, plan: BuildPlan, tree: Tree, log: StageLog, signal: AbortSignal): Promise<UnkeyedLock> {
     const { config, worker, clock } = this.#options;
-    const sandboxed: Sandboxed | undefined = place.isolated
-      ? async (order) => strangeRun(place, await this.egress(place), order)
-      : undefined;
-    return makeLock(plan, tree, { uv: await this.uv(), interpreters: this.#interpreters, worker, config, clock, sandboxed }, log, signal);
+    const uv = await this.uv();
+    const sandboxed: Sandboxed = async (order) => strangeRun(place, uv, await this.egress(place), order);
+    return makeLock(plan, tree, { uv, interpreters: this.#interpreters, worker, config, clock, sandboxed }, log, signal);
   }
 
   async conda(log: StageLog, signal: AbortSignal): Promise<CondaTool> {

@@ -61,7 +61,7 @@ export class LocalLauncher implements Launcher {
     await mkdir(folder.path, { recursive: true, mode: 0o700 });
     const [runtime, egress, uv] = await Promise.all([this.#parts.runtime(), this.#parts.egress(), this.#parts.uv()]);
     const uid = freshUid(place);
-    if (order.restore) await this.#restore(folder, order, order.restore, { place, runtime, uid, log, signal });
+    if (order.restore) await this.#restore(folder, order, order.restore, { place, runtime, uv, uid, log, signal });
     const token = randomBytes(24).toString('base64url');
     const record: SessionRecord = {
       id: order.id,
@@ -73,7 +73,7 @@ export class LocalLauncher implements Launcher {
       isolated: place.isolated,
     };
     const [supervisor] = await Promise.all([
-      supervisorOrder(folder, order, { place, runtime, egress, uid, token, uv }),
+      supervisorOrder(folder, order, { place, runtime, egress, uid, token, uv, signal }),
       folder.writeRecord(record),
       folder.renewLease(),
     ]);

@@ -13,7 +13,7 @@ import type { IndexOptions } from './lock-wishes.ts';
 import { failureOf, type Failure } from './lock-failure.ts';
 import { packagesOf } from './lock-pylock.ts';
 
-/** A program run in the walls of a build: what a repository brings may run in it. */
+/** A program run in the walls of a build, if there are any: what a repository brings may run in it. */
 export interface SandboxOrder {
   readonly argv: readonly [string, ...string[]];
   /**
@@ -37,7 +37,7 @@ export interface ResolveDeps {
   readonly uv: Uv;
   readonly worker: Worker;
   readonly config: Config;
-  readonly sandboxed?: Sandboxed | undefined;
+  readonly sandboxed: Sandboxed;
   readonly log: StageLog;
   readonly signal: AbortSignal;
 }
@@ -99,7 +99,7 @@ async function removeOld(scratches: string): Promise<void> {
   }
 }
 
-/** Asks uv. Throws what no other interpreter could mend (see `failureOf`), and `sandbox_unavailable`. */
+/** Asks uv. Throws what no other interpreter could mend (see `failureOf`). */
 export async function resolve(question: Question, scratch: Scratch, deps: ResolveDeps): Promise<Answer> {
   const { uv, signal, log } = deps;
   const elsewhere = hasOwnIndexes(question.options);
@@ -117,7 +117,7 @@ export async function resolve(question: Question, scratch: Scratch, deps: Resolv
   const reach = [folder, question.interpreter.prefix];
   const result =
     question.strange || building
-      ? await walled(deps)({
+      ? await deps.sandboxed({
           argv: [uv.path, ...args],
           env: publicPart(uv.environment(join(scratch.folder, 'cache')), uv),
           readOnly: [uv.path, ...reach, ...uv.index.files.filter((file) => existsSync(file))],
@@ -178,14 +178,6 @@ const SETUPTOOLS_40_8 = '2019-03-01T00:00:00.000Z';
 
 function buildTools(asOf: string): string[] {
   return asOf < SETUPTOOLS_40_8 ? ['--exclude-newer-package', `setuptools=${SETUPTOOLS_40_8}`] : [];
-}
-
-function walled({ sandboxed }: ResolveDeps): Sandboxed {
-  if (sandboxed) return sandboxed;
-  throw new BinderyError(
-    'sandbox_unavailable',
-    'Packages that are built from source, or come from addresses of their own, need a sandbox.',
-  );
 }
 
 function publicPart(env: Record<string, string>, { index }: Uv): Record<string, string> {

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { StageLog } from '../../contracts/engine.ts';
@@ -189,11 +190,10 @@ async function ask(interpreter: Interpreter, builds: Builds, paths: readonly str
 /** Copies the repository into the scratch folder, in the sandbox: asking a package for its dependencies may write beside it. */
 async function copyLocals({ wishes, scratch, tree }: Search, deps: ResolveDeps): Promise<readonly string[]> {
   if (wishes.locals.length === 0) return [];
-  if (!deps.sandboxed)
-    throw new BinderyError('sandbox_unavailable', 'The repository holds a package of its own, and building it needs a sandbox.');
   const source = join(scratch.folder, 'source');
+  await mkdir(source);
   const result = await deps.sandboxed({
-    argv: ['cp', '-a', '--reflink=auto', '-T', '--', tree.folder, source],
+    argv: ['cp', '-a', '--', `${tree.folder}/.`, source],
     env: { PATH: '/usr/bin:/bin' },
     readOnly: [tree.folder],
     writable: [scratch.folder],

@@ -188,13 +188,6 @@ test('wheels for other systems are none for this machine, and pins without wheel
   );
 });
 
-test('without a sandbox nothing is built', async () => {
-  await using fake = await index([sdist('bare', '1.0')]);
-  const { deps, lock } = await bench(fake);
-  Object.assign(deps, { sandboxed: undefined });
-  await assert.rejects(lock(python('bare')), { code: 'sandbox_unavailable' });
-});
-
 test('sources that cannot be built: the error shows why', async () => {
   await using fake = await index([sdist('bad', '1.0', { backend: 'raise SystemExit("needs a compiler for Fortran")' })]);
   const { lock } = await bench(fake);

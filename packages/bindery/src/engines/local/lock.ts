@@ -19,7 +19,7 @@ export interface LockDeps extends Omit<ResolveDeps, 'log' | 'signal'> {
 /**
  * Resolves a plan to exact packages: newest fitting interpreter first, wheels of the index only, outside the sandbox;
  * whatever is a stranger's code or address goes into it (I7). Throws `unsatisfiable`, `index_unreachable`,
- * `python_not_found`, `file_invalid`, `sandbox_unavailable`, `build_timeout`.
+ * `python_not_found`, `file_invalid`, `build_timeout`.
  */
 export async function makeLock(plan: BuildPlan, tree: Tree, deps: LockDeps, log: StageLog, signal: AbortSignal): Promise<UnkeyedLock> {
   const { wishes, absent } = await onIndex(wishesOf(plan), plan, deps, signal);

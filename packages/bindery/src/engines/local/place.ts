@@ -22,6 +22,8 @@ export interface Place {
   readonly python: Interpreter;
   readonly folders: {
     readonly environments: string;
+    /** Where no sandbox works: what was built, at a path that it keeps for good (fixed-folder.ts). */
+    readonly fixed: string;
     readonly bytecode: string;
     readonly uvCache: string;
     readonly tools: string;
@@ -42,6 +44,7 @@ export async function preparePlace(facts: Pick<Place, 'config' | 'worker' | 'iso
   const { cache, state } = facts.config.folders;
   const folders = {
     environments: join(cache, 'environments'),
+    fixed: join(cache, 'fixed'),
     bytecode: join(cache, 'bytecode'),
     uvCache: join(cache, 'uv-cache'),
     tools: join(cache, 'tools'),
@@ -52,7 +55,7 @@ export async function preparePlace(facts: Pick<Place, 'config' | 'worker' | 'iso
     await mkdir(folder, { recursive: true });
     await facts.worker.give(folder);
   }
-  await mkdir(folders.tools, { recursive: true });
+  for (const folder of [folders.tools, folders.fixed]) await mkdir(folder, { recursive: true });
   await mkdir(state, { recursive: true, mode: 0o700 });
   for (const folder of [folders.sessions, folders.saved]) await mkdir(folder, { recursive: true, mode: 0o700 });
   const seccomp = join(folders.tools, `seccomp-${process.arch}.bpf`);

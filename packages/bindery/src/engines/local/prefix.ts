@@ -8,34 +8,44 @@ import type { Worker } from '../../base/worker.ts';
 import type { StageLog } from '../../contracts/engine.ts';
 import type { Interpreter, LockedPackage } from '../../contracts/plan.ts';
 import type { Uv } from '../../clients/uv.ts';
-import { INSIDE, sandboxArgv, type Sandbox } from './sandbox.ts';
+import { fixedFolder } from './fixed-folder.ts';
+import { INSIDE, pathsFor, sandboxArgv, type Sandbox } from './sandbox.ts';
 import { ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
 
 /** Installing wheels whose hashes the index vouches for: no code of any package runs here, so the network and the shared store are there. */
 export interface WheelOrder {
   /** Host folder of the environment that is being made. */
   readonly folder: string;
-  /** Where its prefix will be mounted: `INSIDE.environment` or `INSIDE.server`. */
-  readonly mountedAt: string;
+  /** Where a sandbox shows its prefix: `INSIDE.environment` or `INSIDE.server`. */
+  readonly inside: string;
   readonly python: Interpreter;
   /** Requirement lines with hashes, as uv reads them. */
   readonly requirements: string;
   /** Extra words for `uv pip install`, such as index options of the repository. */
   readonly options?: readonly string[];
-  /** Keys of packages in the shared bytecode store. */
-  readonly bytecodeKeys: Readonly<Record<string, string>>;
+  /** What of it may be in the shared bytecode store. */
+  readonly packages: readonly LockedPackage[];
   readonly signal: AbortSignal;
 }
 
 const MINUTE = 60_000;
 
+/** Makes an empty `<folder>/prefix`; returns the path under which what is put into it knows it. */
+export async function newPrefix(place: Place, folder: string, inside: string): Promise<string> {
+  if (!place.isolated) return fixedFolder(place, join(folder, 'prefix'));
+  await ownFolder(join(folder, 'prefix'), place.worker.uid, 0o755);
+  return inside;
+}
+
 /** Makes `<folder>/prefix`: a virtual environment with exactly these wheels, its kernel spec, its bytecode. */
 export async function makePrefix(place: Place, uv: Uv, order: WheelOrder, log: StageLog): Promise<void> {
-  const prefix = await ownFolder(join(order.folder, 'prefix'), place.worker.uid, 0o755);
+  const mountedAt = await newPrefix(place, order.folder, order.inside);
+  const prefix = join(order.folder, 'prefix');
   const work = await ownFolder(join(order.folder, 'work'), place.worker.uid, 0o755);
+  const at = pathsFor(place.isolated, { uv: uv.path, runtime: RUNTIME, work });
   const identity = await writeIdentity(work, place.worker.uid);
   await writeFile(join(work, 'requirements.txt'), order.requirements);
-  const inside = (command: string[], network: 'host' | 'none'): Promise<RunResult> => {
+  const inside = (command: readonly [string, ...string[]], network: 'host' | 'none'): Promise<RunResult> => {
     const box: Sandbox = {
       uid: place.worker.uid,
       network,
@@ -47,17 +57,17 @@ export async function makePrefix(place: Place, uv: Uv, order: WheelOrder, log: S
       tmpBytes: 4 * 2 ** 30,
       read: [
         [order.python.prefix, order.python.prefix],
-        [uv.path, '/opt/bindery/uv'],
+        [uv.path, INSIDE.uv],
         [RUNTIME, INSIDE.runtime],
-        [work, '/run/bindery/work'],
+        [work, INSIDE.work],
         ...uv.index.files.filter((path) => existsSync(path)).map((path) => [path, path] as const),
       ],
       // One mount for store and environment: hard links do not cross mounts.
       write: [[place.config.folders.cache, place.config.folders.cache]],
-      links: [[prefix, order.mountedAt]],
+      links: [[prefix, mountedAt]],
       command,
     };
-    const argv = sandboxArgv(box) as [string, ...string[]];
+    const argv = place.isolated ? (sandboxArgv(box) as [string, ...string[]]) : command;
     return run(argv, {
       env:
         network === 'host'
@@ -68,7 +78,7 @@ export async function makePrefix(place: Place, uv: Uv, order: WheelOrder, log: S
       onLine: (line) => log.line(uv.index.redact(line)),
     });
   };
-  const must = async (what: string, command: string[], network: 'host' | 'none' = 'none'): Promise<void> => {
+  const must = async (what: string, command: readonly [string, ...string[]], network: 'host' | 'none' = 'none'): Promise<void> => {
     const result = await inside(command, network);
     if (result.code === 0) return;
     const tail = uv.index.redact(`${result.stdout}${result.stderr}`).trimEnd().slice(-4000);
@@ -80,47 +90,22 @@ export async function makePrefix(place: Place, uv: Uv, order: WheelOrder, log: S
       logTail: tail,
     });
   };
-  const python = `${order.mountedAt}/bin/python`;
-  await must('making the environment', [
-    '/opt/bindery/uv',
-    'venv',
-    '--quiet',
-    '--no-project',
-    '--allow-existing',
-    '--python',
-    order.python.path,
-    order.mountedAt,
-  ]);
+  const python = `${mountedAt}/bin/python`;
+  const venv = ['venv', '--quiet', '--no-project', '--allow-existing', '--python', order.python.path, mountedAt];
+  await must('making the environment', [at.uv, ...venv]);
   if (order.requirements.trim() !== '') {
-    await must(
-      'installing packages',
-      [
-        '/opt/bindery/uv',
-        'pip',
-        'install',
-        '--python',
-        python,
-        '--no-deps',
-        '--require-hashes',
-        '--only-binary',
-        ':all:',
-        '--link-mode',
-        'hardlink',
-        ...(order.options ?? []),
-        '-r',
-        '/run/bindery/work/requirements.txt',
-      ],
-      'host',
-    );
+    const hashed = ['--no-deps', '--require-hashes', '--only-binary', ':all:'];
+    // a session that runs as the hub's own user could write through a hard link
+    const links = ['--link-mode', place.isolated ? 'hardlink' : 'copy'];
+    const what = ['--python', python, ...hashed, ...links, ...(order.options ?? []), '-r', `${at.work}/requirements.txt`];
+    await must('installing packages', [at.uv, 'pip', 'install', ...what], 'host');
   }
   await tidy(prefix);
   const site = await sitePackages(prefix);
-  await writeKernelSpecs(prefix, order.mountedAt, place.worker);
-  await writeFile(
-    join(work, 'bytecode.json'),
-    JSON.stringify({ site: site.replace(prefix, order.mountedAt), store: place.folders.bytecode, keys: order.bytecodeKeys }),
-  );
-  await must('compiling bytecode', [python, '-I', '-S', '-B', `${INSIDE.runtime}/bytecode.py`, '/run/bindery/work/bytecode.json']);
+  await writeKernelSpecs(prefix, mountedAt, place.worker);
+  const shared = place.isolated ? { store: place.folders.bytecode, keys: bytecodeKeys(order.packages, order.python, mountedAt) } : {};
+  await writeFile(join(work, 'bytecode.json'), JSON.stringify({ store: null, keys: {}, ...shared, site: site.replace(prefix, mountedAt) }));
+  await must('compiling bytecode', [python, '-I', '-S', '-B', `${at.runtime}/bytecode.py`, `${at.work}/bytecode.json`]);
   await rm(work, { recursive: true, force: true });
 }
 
@@ -154,7 +139,7 @@ async function writeKernelSpecs(prefix: string, mountedAt: string, worker: Worke
 }
 
 /** Key of a package in the bytecode store: what the index vouches for, and the interpreter that compiles. */
-export function bytecodeKeys(packages: readonly LockedPackage[], python: Interpreter, mountedAt: string): Record<string, string> {
+function bytecodeKeys(packages: readonly LockedPackage[], python: Interpreter, mountedAt: string): Record<string, string> {
   const keys: Record<string, string> = {};
   for (const entry of packages) {
     if (entry.from !== 'wheel' || entry.hashes.length === 0) continue;

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Config } from '../../base/config.ts';
 import { run } from '../../base/run.ts';
 import type { Worker } from '../../base/worker.ts';
 import { RUNTIME } from './place.ts';
@@ -17,15 +17,23 @@ export interface Probe {
   readonly overlay: Finding;
 }
 
-/** Looks by doing: starts a real sandbox and mounts a real overlay, below `folder` (some file systems cannot carry one). Takes about 50 ms. */
-export async function probe(python: string | undefined, worker: Worker, folder: string = tmpdir()): Promise<Probe> {
-  const sandbox = await probeSandbox(worker);
+/**
+ * Looks by doing: starts a real sandbox and mounts a real overlay, below the state folder (some file systems cannot carry one). Takes
+ * about 50 ms. `python` is asked for only where a sandbox works.
+ */
+export async function probe(
+  python: () => Promise<string | undefined>,
+  { worker, config }: { readonly worker: Worker; readonly config: Config },
+): Promise<Probe> {
+  const off = config.session.sandbox === 'off';
+  const sandbox = off
+    ? { ok: false, why: 'The sandbox is switched off (session.sandbox).', mend: 'session.sandbox: auto' }
+    : await probeSandbox(worker);
+  const path = sandbox.ok ? await python() : undefined;
+  if (path !== undefined) return { sandbox, overlay: await probeOverlay(path, worker, config.folders.state) };
   return {
     sandbox,
-    overlay:
-      sandbox.ok && python !== undefined
-        ? await probeOverlay(python, worker, folder)
-        : { ok: false, why: 'There is no sandbox to lay it into.' },
+    overlay: { ok: false, why: 'There is no sandbox to lay it into; packages that a session installs go to a folder of its own.' },
   };
 }
 

@@ -1,14 +1,16 @@
-import { mkdir, readdir, rm, writeFile, chmod, rename } from 'node:fs/promises';
+import { mkdir, realpath, rm, writeFile, chmod, rename } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { run, type RunResult } from '../../base/run.ts';
 import type { BuildOrder, StageLog } from '../../contracts/engine.ts';
 import type { Step } from '../../contracts/plan.ts';
 import type { Uv } from '../../clients/uv.ts';
 import { enclose, LIMIT_BROKEN, makeOverlay, stepCommand, trust, wayOut, type Overlay } from './enclosure.ts';
+import { fixedFolder, removeAll } from './fixed-folder.ts';
+import { ownIndex, ownVariables } from './own-user.ts';
 import { freshUid, ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
-import { INSIDE, userEnv, type Sandbox } from './sandbox.ts';
+import { INSIDE, pathsFor, userEnv, type Paths, type Sandbox } from './sandbox.ts';
 import type { Egress } from './egress/egress.ts';
 import type { CondaTool } from './conda.ts';
 import { runCondaSteps } from './conda-steps.ts';
@@ -33,7 +35,8 @@ function sourceSteps(order: BuildOrder): Step[] {
 
 /**
  * Runs the steps in a build sandbox over `<folder>/prefix`. What they leave is `<folder>/layer` (changes to the environment) and
- * `<folder>/leftovers` (the home as they left it, without .git). Nothing else is written.
+ * `<folder>/leftovers` (the home as they left it, without .git). Nothing else is written. Where no sandbox works they run as the
+ * hub's own user and change the prefix itself.
  */
 export async function runRepositorySteps(
   place: Place,
@@ -48,16 +51,24 @@ export async function runRepositorySteps(
   const uid = freshUid(place);
   const scratch = join(folder, 'build');
   await mkdir(scratch, { recursive: true, mode: 0o755 });
-  const home = await ownFolder(join(scratch, 'home'), uid, 0o755);
+  const layout = await layOut(place, folder, scratch, uid);
+  const { home, environment, overlay, work } = layout;
   const cache = await ownFolder(join(scratch, 'cache'), uid);
-  const overlay = place.overlay ? await makeOverlay(scratch, [join(folder, 'prefix')], place, uid) : undefined;
-  const environment = overlay?.mount ?? (await ownCopy(join(folder, 'prefix'), join(scratch, 'prefix'), uid));
   const identity = await writeIdentity(scratch, uid);
-  const requirements = join(scratch, 'source.txt');
-  const bytecode = join(scratch, 'bytecode.json');
+  const at = pathsFor(place.isolated, {
+    environment,
+    home,
+    work,
+    cache,
+    uv: uv.path,
+    runtime: RUNTIME,
+    tree: order.tree.folder,
+    tools: dirname(uv.path),
+  });
+  const bytecode = join(work, 'bytecode.json');
   await writeFile(bytecode, '{}', { mode: 0o644 });
   await writeFile(
-    requirements,
+    join(work, 'source.txt'),
     order.lock.packages
       .filter((entry) => entry.from === 'source')
       .map((entry) => [entry.requirement, ...entry.hashes.map((hash) => `    --hash=${hash}`)].join(' \\\n'))
@@ -71,37 +82,36 @@ export async function runRepositorySteps(
     uid,
     network: 'none',
     identity,
-    cwd: INSIDE.home,
+    cwd: at.home,
     seccomp: true,
     shmBytes: 256 << 20,
     tmpBytes: 2 * 2 ** 30,
     links: [],
-    env: userEnv({
+    env: userEnv(at, {
       ...order.plan.env,
       ...publicIndex(uv),
-      ...egress?.environment,
+      ...(place.isolated ? egress?.environment : { ...ownVariables(uv, [environment, `${home}/.local`]), ...ownIndex(uv) }),
       ...trusted.env,
       ...more.env,
-      UV_CACHE_DIR: '/run/bindery/cache/uv',
-      PIP_CACHE_DIR: '/run/bindery/cache/pip',
+      UV_CACHE_DIR: `${at.cache}/uv`,
+      PIP_CACHE_DIR: `${at.cache}/pip`,
     }),
     read: [
       [python.prefix, python.prefix],
       ...more.read.filter((path) => path !== python.prefix).map((path) => [path, path] as const),
-      [uv.path, '/opt/bindery/uv'],
+      [uv.path, INSIDE.uv],
       [RUNTIME, INSIDE.runtime],
       [order.tree.folder, INSIDE.tree],
-      [requirements, '/run/bindery/source.txt'],
-      [bytecode, '/run/bindery/bytecode.json'],
+      [work, INSIDE.work],
       ...wayOut(egress),
       ...trusted.read,
     ],
     write: [
       [environment, INSIDE.environment],
       [home, INSIDE.home],
-      [cache, '/run/bindery/cache'],
+      [cache, INSIDE.cache],
     ],
-    command: stepCommand(python.path, egress, command),
+    command: stepCommand(place, python.path, egress, command),
   });
   const { memory, processes, disk } = place.config.build;
   const allowed = { memory, processes, disk, cpus: availableParallelism() };
@@ -137,39 +147,63 @@ export async function runRepositorySteps(
         logTail: tail.join('\n'),
       });
   };
-  await step('content', "Laying out the repository's files", ['cp', '-a', '--', `${INSIDE.tree}/.`, INSIDE.home]);
+  await step('content', "Laying out the repository's files", ['cp', '-a', '--', `${at.tree}/.`, at.home]);
   if (tool) {
-    const work = [cache, '/run/bindery/cache'] as const;
     await runCondaSteps({
       tool,
       lock: order.lock,
       uv,
       config: place.config,
-      work,
+      at,
+      work: [cache, at.cache],
       log,
       step,
       inside: (name, command, more) => inside(name, command, () => {}, more),
     });
   }
-  for (const [index, one] of sourceSteps(order).entries()) await step(String(index), sentence(one), command(one));
+  for (const [index, one] of sourceSteps(order).entries()) await step(String(index), sentence(one), command(one, at));
   await writeFile(
     bytecode,
     JSON.stringify({
-      site: `${INSIDE.environment}/lib/python${order.lock.python.version.split('.').slice(0, 2).join('.')}/site-packages`,
+      site: `${at.environment}/lib/python${order.lock.python.version.split('.').slice(0, 2).join('.')}/site-packages`,
       store: null,
       keys: {},
     }),
     { mode: 0o644 },
   );
   await step('bytecode', 'Compiling what was built', [
-    `${INSIDE.environment}/bin/python`,
+    `${at.environment}/bin/python`,
     '-I',
     '-S',
     '-B',
-    `${INSIDE.runtime}/bytecode.py`,
-    '/run/bindery/bytecode.json',
+    `${at.runtime}/bytecode.py`,
+    `${at.work}/bytecode.json`,
   ]);
-  await keep(place, folder, { scratch, home, environment, overlay }, uid);
+  await keep(place, folder, layout, uid);
+}
+
+/** Where the steps work. */
+interface Layout {
+  readonly scratch: string;
+  readonly home: string;
+  readonly environment: string;
+  readonly overlay: Overlay | undefined;
+  /** What they are told by files. */
+  readonly work: string;
+}
+
+async function layOut(place: Place, folder: string, scratch: string, uid: number | undefined): Promise<Layout> {
+  const work = join(scratch, 'work');
+  await mkdir(work, { mode: 0o755 });
+  const prefix = join(folder, 'prefix');
+  if (!place.isolated) {
+    const home = await fixedFolder(place, join(folder, 'leftovers'));
+    return { scratch, home, environment: await realpath(prefix), overlay: undefined, work };
+  }
+  const home = await ownFolder(join(scratch, 'home'), uid, 0o755);
+  const overlay = place.overlay ? await makeOverlay(scratch, [prefix], place, uid) : undefined;
+  const environment = overlay?.mount ?? (await ownCopy(prefix, join(scratch, 'prefix'), uid));
+  return { scratch, home, environment, overlay, work };
 }
 
 /** The index as sandboxes may know it: where it has credentials they get none of it. */
@@ -188,14 +222,14 @@ function sentence(step: Step): string {
   return 'Building packages that have no wheel';
 }
 
-function command(step: Step): readonly string[] {
-  const install = ['/opt/bindery/uv', 'pip', 'install', '--python', `${INSIDE.environment}/bin/python`, '--link-mode', 'copy', '--no-deps'];
+function command(step: Step, at: Paths): readonly string[] {
+  const install = [at.uv, 'pip', 'install', '--python', `${at.environment}/bin/python`, '--link-mode', 'copy', '--no-deps'];
   if (step.uses === 'local') {
-    const target = `${step.path === '.' ? INSIDE.home : `${INSIDE.home}/${step.path}`}${step.extras.length > 0 ? `[${step.extras.join(',')}]` : ''}`;
+    const target = `${step.path === '.' ? at.home : `${at.home}/${step.path}`}${step.extras.length > 0 ? `[${step.extras.join(',')}]` : ''}`;
     return [...install, ...(step.editable ? ['-e'] : []), target];
   }
   if (step.uses === 'run') return ['/bin/sh', '-c', 'chmod +x "./$1" && exec "./$1"', 'run', step.path];
-  return [...install, '-r', '/run/bindery/source.txt'];
+  return [...install, '-r', `${at.work}/source.txt`];
 }
 
 /** The prefix again, with no file shared with the store, for a build where nothing can be laid over it. */
@@ -205,17 +239,11 @@ async function ownCopy(from: string, to: string, uid: number | undefined): Promi
   return to;
 }
 
-interface Left {
-  readonly scratch: string;
-  readonly home: string;
-  readonly environment: string;
-  readonly overlay: Overlay | undefined;
-}
-
 /** Takes over what the steps left, as the worker's: nothing runs any more that could change it. */
-async function keep(place: Place, folder: string, { scratch, home, environment, overlay }: Left, uid: number | undefined): Promise<void> {
+async function keep(place: Place, folder: string, { scratch, home, environment, overlay }: Layout, uid: number | undefined): Promise<void> {
   await rm(join(home, '.git'), { recursive: true, force: true });
   await rm(join(home, '.cache'), { recursive: true, force: true });
+  if (!place.isolated) return removeAll(scratch); // everything lies where it is to stay
   const changed = overlay ? join(folder, 'layer') : join(folder, 'prefix');
   if (!overlay) await removeAll(changed);
   await rename(overlay?.upper ?? environment, changed);
@@ -240,11 +268,4 @@ async function must(argv: readonly [string, ...string[]]): Promise<void> {
       `${argv[0]} failed while files of the build were laid out.`,
       { logTail: result.stderr.slice(-2000) },
     );
-}
-
-/** Removes a folder in which a stranger may have closed folders against their owner. */
-export async function removeAll(folder: string): Promise<void> {
-  for (const name of await readdir(folder).catch(() => []))
-    await run(['chmod', '-R', 'u+rwX', '--', join(folder, name)], { env: { PATH: '/usr/bin:/bin' }, timeoutMs: 600_000 }).catch(() => {});
-  await rm(folder, { recursive: true, force: true });
 }

@@ -1,18 +1,18 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { SavedWork, SessionOrder, StageLog } from '../../contracts/engine.ts';
+import type { Uv } from '../../clients/uv.ts';
 import { enclose } from './enclosure.ts';
 import { ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
-import { INSIDE, type Sandbox } from './sandbox.ts';
+import { INSIDE, type Paths, type Sandbox } from './sandbox.ts';
 import type { ServerRuntime } from './server-runtime.ts';
 import type { SessionFolder } from './session-folder.ts';
-import { contentCopies } from './session-order.ts';
+import { contentCopies, leftoversOf, sessionPaths } from './session-paths.ts';
 
 export interface RestoreCall {
   readonly place: Place;
   readonly runtime: ServerRuntime;
+  readonly uv: Uv;
   readonly uid: number | undefined;
   readonly log: StageLog;
   readonly signal: AbortSignal;
@@ -35,7 +35,7 @@ export async function restoreWork(folder: SessionFolder, order: SessionOrder, sa
   const identity = await writeIdentity(folder.path, uid);
   const result = await enclose(place, {
     name: `restore-${order.id}`,
-    box: restoreBox(order, call, home, identity),
+    box: restoreBox(order, call, { at: await sessionPaths(order, home, call), home, identity }),
     overlay: undefined,
     allowed: session,
     folders: [home],
@@ -51,13 +51,19 @@ export async function restoreWork(folder: SessionFolder, order: SessionOrder, sa
   log.info(`${counted(files)} restored from an earlier session${gone}`);
 }
 
-function restoreBox(order: SessionOrder, { place, runtime, uid }: RestoreCall, home: string, identity: string): Sandbox {
-  const leftovers = join(order.environment.location, 'leftovers');
+interface Folders {
+  readonly at: Paths;
+  readonly home: string;
+  readonly identity: string;
+}
+
+function restoreBox(order: SessionOrder, { place, runtime, uid }: RestoreCall, { at, home, identity }: Folders): Sandbox {
+  const leftovers = leftoversOf(order);
   return {
     uid,
     network: 'none',
     identity,
-    cwd: INSIDE.home,
+    cwd: at.home,
     seccomp: true,
     links: [],
     shmBytes: SMALL,
@@ -68,18 +74,18 @@ function restoreBox(order: SessionOrder, { place, runtime, uid }: RestoreCall, h
       [runtime.prefix, INSIDE.server],
       [runtime.python.prefix, runtime.python.prefix],
       [order.tree.folder, INSIDE.tree],
-      ...(existsSync(leftovers) ? [[leftovers, INSIDE.leftovers] as const] : []),
+      ...(leftovers === undefined ? [] : [[leftovers, INSIDE.leftovers] as const]),
     ],
     write: [[home, INSIDE.home]],
     command: [
-      `${INSIDE.server}/bin/python`,
+      `${at.server}/bin/python`,
       '-I',
       '-S',
       '-B',
-      `${INSIDE.runtime}/restore.py`,
-      INSIDE.home,
+      `${at.runtime}/restore.py`,
+      at.home,
       String(place.config.session.disk),
-      ...contentCopies(order).flat(),
+      ...contentCopies(order, at).flat(),
     ],
   };
 }

@@ -13,7 +13,20 @@ export const INSIDE = {
   egress: '/run/bindery/egress',
   /** uv, for who likes it better than pip. */
   tools: '/opt/bindery/bin',
+  /** uv, for builds. */
+  uv: '/opt/bindery/uv',
+  /** What a build is told by files, and where its tools keep what they fetch. */
+  work: '/run/bindery/work',
+  cache: '/run/bindery/cache',
 } as const;
+
+/** Where programs find things. */
+export type Paths = Readonly<Record<keyof typeof INSIDE, string>>;
+
+/** The constant paths of a sandbox; where there is none, those at which things really lie. */
+export function pathsFor(isolated: boolean, real: Partial<Paths>): Paths {
+  return isolated ? INSIDE : { ...INSIDE, ...real };
+}
 
 /** One sandbox: what it sees, what it may write, what runs in it. */
 export interface Sandbox {
@@ -176,9 +189,9 @@ export function identityFiles(uid: number | undefined): Record<string, string> {
 }
 
 /** The environment variables that make the user's environment come first, after repo2docker's layout (binder.md §4.3). */
-export function userEnv(extra: Readonly<Record<string, string>>): Record<string, string> {
+export function userEnv(at: Paths, extra: Readonly<Record<string, string>>): Record<string, string> {
   return {
-    HOME: INSIDE.home,
+    HOME: at.home,
     USER: 'jovyan',
     LOGNAME: 'jovyan',
     NB_USER: 'jovyan',
@@ -186,17 +199,17 @@ export function userEnv(extra: Readonly<Record<string, string>>): Record<string,
     LANG: 'C.UTF-8',
     LC_ALL: 'C.UTF-8',
     TERM: 'xterm-256color',
-    REPO_DIR: INSIDE.home,
+    REPO_DIR: at.home,
     CONDA_DIR: '/srv/conda',
-    CONDA_PREFIX: INSIDE.environment,
-    NB_PYTHON_PREFIX: INSIDE.environment,
-    KERNEL_PYTHON_PREFIX: INSIDE.environment,
-    VIRTUAL_ENV: INSIDE.environment,
+    CONDA_PREFIX: at.environment,
+    NB_PYTHON_PREFIX: at.environment,
+    KERNEL_PYTHON_PREFIX: at.environment,
+    VIRTUAL_ENV: at.environment,
     UV_LINK_MODE: 'copy',
     PIP_DISABLE_PIP_VERSION_CHECK: '1',
     PYTHONUNBUFFERED: '1',
-    PATH: `${INSIDE.environment}/bin:${INSIDE.home}/.local/bin:/usr/local/bin:/usr/bin:/bin:${INSIDE.tools}`,
-    JUPYTER_PATH: `${INSIDE.environment}/share/jupyter`,
+    PATH: `${at.environment}/bin:${at.home}/.local/bin:/usr/local/bin:/usr/bin:/bin:${at.tools}`,
+    JUPYTER_PATH: `${at.environment}/share/jupyter`,
     ...extra,
   };
 }

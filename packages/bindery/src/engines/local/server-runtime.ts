@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { StageLog } from '../../contracts/engine.ts';
 import type { Interpreter, LockedPackage } from '../../contracts/plan.ts';
 import type { Uv } from '../../clients/uv.ts';
-import { bytecodeKeys, makePrefix } from './prefix.ts';
+import { removeWhole, seal } from './fixed-folder.ts';
+import { makePrefix } from './prefix.ts';
 import { partName, RUNTIME, type Place } from './place.ts';
 import { INSIDE } from './sandbox.ts';
 
@@ -32,9 +33,15 @@ export async function serverRuntime(
   signal: AbortSignal,
 ): Promise<ServerRuntime> {
   const lock = await readFile(join(RUNTIME, 'requirements.lock'), 'utf8');
-  const key = createHash('sha256').update(lock).update(JSON.stringify(DISABLED)).update(process.arch).digest('hex').slice(0, 16);
+  const key = createHash('sha256')
+    .update(lock)
+    .update(JSON.stringify(DISABLED))
+    .update(process.arch)
+    .update(place.isolated ? '' : place.folders.fixed)
+    .digest('hex')
+    .slice(0, 16);
   const folder = join(place.folders.tools, `server-${key}`);
-  const found = await readRuntime(folder);
+  const found = await readRuntime(place, folder);
   if (found) return found;
   const interpreter = await python();
   log.info(`Installing the notebook server (once on this machine; Python ${interpreter.version})`);
@@ -48,10 +55,10 @@ export async function serverRuntime(
       await uv(),
       {
         folder: part,
-        mountedAt: INSIDE.server,
+        inside: INSIDE.server,
         python: interpreter,
         requirements: lock,
-        bytecodeKeys: bytecodeKeys(lockedPackages(lock), interpreter, INSIDE.server),
+        packages: lockedPackages(lock),
         signal,
       },
       log,
@@ -61,24 +68,25 @@ export async function serverRuntime(
     await mkdir(lab, { recursive: true });
     await writeFile(join(lab, 'page_config.json'), JSON.stringify({ disabledExtensions: DISABLED }));
     await writeFile(join(part, 'runtime.json'), JSON.stringify({ python: interpreter }));
-    await rename(part, folder).catch(() => rm(part, { recursive: true, force: true }));
+    if (!place.isolated) await seal(await realpath(join(part, 'prefix')));
+    await rename(part, folder).catch(() => removeWhole(place, part));
   } catch (error) {
-    await rm(part, { recursive: true, force: true });
+    await removeWhole(place, part);
     throw error;
   }
-  return (await readRuntime(folder))!;
+  return (await readRuntime(place, folder))!;
 }
 
-async function readRuntime(folder: string): Promise<ServerRuntime | undefined> {
+async function readRuntime(place: Place, folder: string): Promise<ServerRuntime | undefined> {
   const text = await readFile(join(folder, 'runtime.json'), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const { python } = Record.parse(JSON.parse(text));
   // An interpreter that was removed or upgraded takes its environments with it.
   if (!(await stat(python.path).catch(() => undefined))) {
-    await rm(folder, { recursive: true, force: true });
+    await removeWhole(place, folder);
     return undefined;
   }
-  return { prefix: join(folder, 'prefix'), python };
+  return { prefix: await realpath(join(folder, 'prefix')), python };
 }
 
 /** The packages of a requirements file with hashes, as far as bytecode keys need them. */

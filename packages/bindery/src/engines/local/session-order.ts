@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { SessionOrder } from '../../contracts/engine.ts';
@@ -7,10 +8,13 @@ import { bounded, makeOverlay, trust, wayOut, type Overlay } from './enclosure.t
 import type { Egress } from './egress/egress.ts';
 import { openNetworkOrder, openNetworkProblem } from './egress/open.ts';
 import type { Group } from './limits/limits.ts';
+import { ownIndex, ownVariables, started } from './own-user.ts';
 import { ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
-import { INSIDE, sandboxArgv, userEnv, type Sandbox } from './sandbox.ts';
+import { INSIDE, userEnv, type Paths, type Sandbox } from './sandbox.ts';
 import type { ServerRuntime } from './server-runtime.ts';
 import type { SessionFolder } from './session-folder.ts';
+import { contentCopies, leftoversOf, sessionPaths } from './session-paths.ts';
+import { makeVenv } from './session-venv.ts';
 
 /** What Git in the session's folder leaves out of sight: the home's own files, since repository and home are one folder (binder.md §4.3). */
 const EXCLUDE = [
@@ -23,6 +27,7 @@ const EXCLUDE = [
   '/.bash_history',
   '/.python_history',
   '/.wget-hsts',
+  '/Library/', // of macOS
   '.ipynb_checkpoints/',
   '.virtual_documents/',
 ];
@@ -34,6 +39,19 @@ export interface SessionParts {
   readonly uid: number | undefined;
   readonly token: string;
   readonly uv: Uv;
+  readonly signal: AbortSignal;
+}
+
+/** What of a session is made before its sandbox is described. */
+interface Made {
+  readonly at: Paths;
+  readonly home: string;
+  readonly identity: string;
+  /** Folder of the environment as the sandbox sees it. */
+  readonly environment: string;
+  readonly overlay: Overlay | undefined;
+  /** Where no sandbox works: the session's own environment, and its folder for what does not last. */
+  readonly loose: { readonly venv: string; readonly tmp: string } | undefined;
 }
 
 /** Makes a session's folders and everything its supervisor needs to know, as plain data (runtime/supervise.py). */
@@ -44,24 +62,15 @@ export async function supervisorOrder(
 ): Promise<{ order: Record<string, unknown>; group: Group }> {
   const { place, uid } = parts;
   const { session } = place.config;
-  const problem = session.network === 'open' ? await openNetworkProblem() : undefined;
-  if (problem !== undefined) throw new BinderyError('sandbox_unavailable', problem, { hint: 'Or set session.network to filtered.' });
-  const layers = [join(order.environment.location, 'layer'), join(order.environment.location, 'prefix')].filter((path) => existsSync(path));
-  const home = await ownFolder(folder.file('home'), uid, 0o755);
-  const identity = await writeIdentity(folder.path, uid);
-  const overlay = place.overlay ? await makeOverlay(folder.file('overlay'), layers, place, uid) : undefined;
-  const { group, ...limits } = await bounded(
-    place,
-    `session-${order.id}`,
-    session,
-    [home, ...(overlay ? [overlay.upper] : [])],
-    uid !== undefined,
-  );
-  const box = sessionBox(order, parts, overlay, home, identity);
+  await checkNetwork(place);
+  const made = await makeFolders(folder, order, parts);
+  const { at, home, overlay, loose } = made;
+  const grows = [home, ...(overlay ? [overlay.upper] : []), ...(loose ? [loose.venv, loose.tmp] : [])];
+  const { group, ...limits } = await bounded(place, `session-${order.id}`, session, grows, uid !== undefined);
+  const box = sessionBox(order, parts, made);
   const plain = {
-    argv: sandboxArgv(box),
+    ...started(place, box),
     overlay: overlay ?? null,
-    seccomp: place.seccomp,
     network: box.network === 'open' ? openNetworkOrder(uid === undefined) : null,
     ownUserNamespace: uid === undefined,
     ...limits,
@@ -71,53 +80,71 @@ export async function supervisorOrder(
     serve: {
       token: parts.token,
       base: `/s/${order.id}/`,
-      root: INSIDE.home,
+      root: at.home,
       shell: ['/bin/bash'],
-      copy: order.plan.start || order.restore ? [] : contentCopies(order),
+      copy: order.plan.start || order.restore ? [] : contentCopies(order, at),
       exclude: EXCLUDE,
       forward: parts.egress
         ? ['/opt/bindery/server/bin/python', '-I', '-S', '-B', '/opt/bindery/forward.py', `${INSIDE.egress}/${parts.egress.socketName}`]
         : null,
     },
-    save: { argv: saveArgv(box, home, order, parts), to: join(place.folders.saved, `${order.id}.tar.gz`), bytes: session.disk },
-    remove: [home, folder.file('overlay'), folder.file('etc'), folder.file('jupyter.sock')],
+    save: { ...started(place, saveBox(box, made, order, parts)), to: join(place.folders.saved, `${order.id}.tar.gz`), bytes: session.disk },
+    remove: [home, folder.file('overlay'), folder.file('etc'), folder.file('jupyter.sock'), ...(loose ? [loose.venv, loose.tmp] : [])],
   };
   return { order: plain, group };
 }
 
-/** What a session's folder holds at first, as copies from and to folders inside: the repository, or what postBuild left of it. */
-export function contentCopies(order: SessionOrder): [from: string, to: string][] {
-  if (!existsSync(join(order.environment.location, 'leftovers'))) return [[INSIDE.tree, INSIDE.home]];
-  return [
-    [`${INSIDE.tree}/.git`, `${INSIDE.home}/.git`],
-    [INSIDE.leftovers, INSIDE.home],
-  ];
+/** The network that the operator wants is promised, or nothing starts. */
+async function checkNetwork({ isolated, config: { session } }: Place): Promise<void> {
+  if (!isolated && session.network === 'none')
+    throw new BinderyError('sandbox_unavailable', 'Without a sandbox the network cannot be closed (session.network is none).', {
+      hint: 'Set session.network to filtered, which closes nothing where no sandbox works. Or see bindery doctor.',
+    });
+  const problem = isolated && session.network === 'open' ? await openNetworkProblem() : undefined;
+  if (problem !== undefined) throw new BinderyError('sandbox_unavailable', problem, { hint: 'Or set session.network to filtered.' });
 }
 
-function sessionBox(order: SessionOrder, parts: SessionParts, overlay: Overlay | undefined, home: string, identity: string): Sandbox {
+async function makeFolders(folder: SessionFolder, order: SessionOrder, { place, uid, uv, runtime, signal }: SessionParts): Promise<Made> {
+  const { location } = order.environment;
+  const home = await ownFolder(folder.file('home'), uid, 0o755);
+  const identity = await writeIdentity(folder.path, uid);
+  const at = await sessionPaths(order, home, { place, runtime, uv });
+  if (place.isolated) {
+    const layers = [join(location, 'layer'), join(location, 'prefix')].filter((path) => existsSync(path));
+    const overlay = place.overlay ? await makeOverlay(folder.file('overlay'), layers, place, uid) : undefined;
+    return { at, home, identity, environment: overlay?.mount ?? join(location, 'prefix'), overlay, loose: undefined };
+  }
+  const venv = folder.file('venv');
+  const leftovers = leftoversOf(order) && at.leftovers;
+  await makeVenv(uv, { folder: venv, environment: at.environment, leftovers, home, signal });
+  // the paths of kernels' sockets have a hundred characters at most
+  const tmp = await mkdtemp('/tmp/bindery-');
+  return { at, home, identity, environment: at.environment, overlay: undefined, loose: { venv, tmp } };
+}
+
+function sessionBox(order: SessionOrder, parts: SessionParts, made: Made): Sandbox {
   const { place, runtime } = parts;
-  const environment = overlay ? overlay.mount : join(order.environment.location, 'prefix');
-  const leftovers = join(order.environment.location, 'leftovers');
+  const { at, environment, overlay } = made;
+  const leftovers = leftoversOf(order);
   const trusted = trust(parts.uv);
-  const python = order.lock.layout === 'joint' ? INSIDE.environment : INSIDE.server;
-  const serve = [`${python}/bin/python`, '-I', '-B', `${INSIDE.runtime}/serve.py`, '{order}'];
+  const python = order.lock.layout === 'joint' ? at.environment : at.server;
+  const serve = [`${python}/bin/python`, '-I', '-B', `${at.runtime}/serve.py`, '{order}'];
   return {
     uid: parts.uid,
     network: place.config.session.network === 'open' ? 'open' : 'none',
-    identity,
-    cwd: INSIDE.home,
+    identity: made.identity,
+    cwd: at.home,
     seccomp: true,
     links: [],
     shmBytes: place.config.session.shm,
     tmpBytes: Math.min(place.config.session.disk, place.config.session.memory),
-    env: userEnv({
+    env: userEnv(at, {
       ...order.plan.env,
       ...parts.egress?.environment,
       ...trusted.env,
       ...order.env,
       JUPYTER_RUNTIME_DIR: '/tmp/jupyter-runtime',
-      // Where nothing can be laid over the environment, what pip installs goes to a folder of the session's own.
-      ...(overlay ? {} : { PIP_TARGET: `${INSIDE.home}/.local/site`, PYTHONPATH: `${INSIDE.home}/.local/site` }),
+      ...installed(parts.uv, made),
     }),
     read: [
       ...(overlay ? [] : [[environment, INSIDE.environment] as const]),
@@ -125,39 +152,58 @@ function sessionBox(order: SessionOrder, parts: SessionParts, overlay: Overlay |
       [RUNTIME, INSIDE.runtime],
       [order.tree.folder, INSIDE.tree],
       ...unique([runtime.python.prefix, ...(order.lock.conda ? [] : [order.lock.python.prefix])]).map((path) => [path, path] as const),
-      ...(existsSync(leftovers) ? [[leftovers, INSIDE.leftovers] as const] : []),
+      ...(leftovers === undefined ? [] : [[leftovers, INSIDE.leftovers] as const]),
       [parts.uv.path, `${INSIDE.tools}/uv`],
       ...wayOut(parts.egress),
       ...trusted.read,
     ],
-    write: [...(overlay ? [[environment, INSIDE.environment] as const] : []), [home, INSIDE.home]],
-    command: order.plan.start ? startScript(order.plan.start, serve, order) : serve,
+    write: [...(overlay ? [[environment, INSIDE.environment] as const] : []), [made.home, INSIDE.home]],
+    command: order.plan.start ? startScript(order.plan.start, serve, order, at) : serve,
+  };
+}
+
+/** Where what a session installs goes, if nothing can be laid over the environment: to a folder of the session's own. */
+function installed(uv: Uv, { at, overlay, loose }: Made): Record<string, string> {
+  if (overlay) return {};
+  if (!loose) return { PIP_TARGET: `${at.home}/.local/site`, PYTHONPATH: `${at.home}/.local/site` };
+  const { venv, tmp } = loose;
+  return {
+    ...ownVariables(uv, [venv, at.environment, `${at.home}/.local`]),
+    ...(uv.index.secret ? {} : ownIndex(uv)),
+    VIRTUAL_ENV: venv,
+    NB_PYTHON_PREFIX: venv,
+    KERNEL_PYTHON_PREFIX: venv,
+    JUPYTER_PATH: `${venv}/share/jupyter:${at.environment}/share/jupyter`,
+    JUPYTER_RUNTIME_DIR: `${tmp}/jupyter-runtime`,
+    TMPDIR: tmp,
   };
 }
 
 /** The repository's `start` gets the server's command and must exec it (binder.md §4.2); its files are there before it runs. */
-function startScript(path: string, serve: readonly string[], order: SessionOrder): readonly string[] {
-  const copies = order.restore ? [] : contentCopies(order);
-  const copy = copies.map(([from, to]) => `cp -a ${from}/. ${to}/ && `).join('');
-  return ['/bin/sh', '-c', `${copy}chmod +x "./$1" && script="./$1" && shift && exec "$script" "$@"`, 'start', path, ...serve];
+function startScript(path: string, serve: readonly string[], order: SessionOrder, at: Paths): readonly string[] {
+  const copies = order.restore ? [] : contentCopies(order, at);
+  const script = 'n=$1; shift; while [ "$n" -gt 0 ]; do cp -a "$1/." "$2/" || exit 1; shift 2; n=$((n - 1)); done; script="./$1"; shift';
+  const words = [String(copies.length), ...copies.flat(), path, ...serve];
+  return ['/bin/sh', '-c', `${script}; chmod +x "$script" && exec "$script" "$@"`, 'start', ...words];
 }
 
 /** A sandbox that sees the home and nothing else, for saving what was changed. */
-function saveArgv(box: Sandbox, home: string, order: SessionOrder, parts: SessionParts): string[] {
-  return sandboxArgv({
+function saveBox(box: Sandbox, { at, home, loose }: Made, order: SessionOrder, { runtime }: SessionParts): Sandbox {
+  const path = loose && box.env !== 'inherit' ? (box.env['PATH'] ?? '') : '/usr/bin:/bin';
+  return {
     ...box,
     network: 'none',
-    env: { PATH: '/usr/bin:/bin', HOME: '/nonexistent' },
+    env: { PATH: path, HOME: '/nonexistent' },
     write: [],
     links: [],
     read: [
       [home, INSIDE.home],
       [RUNTIME, INSIDE.runtime],
-      [parts.runtime.prefix, INSIDE.server],
-      [parts.runtime.python.prefix, parts.runtime.python.prefix],
+      [runtime.prefix, INSIDE.server],
+      [runtime.python.prefix, runtime.python.prefix],
     ],
-    command: [`${INSIDE.server}/bin/python`, '-I', '-S', '-B', `${INSIDE.runtime}/save.py`, order.source.ref],
-  });
+    command: [`${at.server}/bin/python`, '-I', '-S', '-B', `${at.runtime}/save.py`, order.source.ref],
+  };
 }
 
 const unique = (paths: readonly string[]): string[] => [...new Set(paths)];

@@ -2,14 +2,16 @@ import { availableParallelism } from 'node:os';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run, type RunResult } from '../../base/run.ts';
+import type { Uv } from '../../clients/uv.ts';
 import { enclose, stepCommand, wayOut } from './enclosure.ts';
 import type { Egress } from './egress/egress.ts';
 import type { SandboxOrder } from './lock-resolve.ts';
+import { ownIndex, ownVariables } from './own-user.ts';
 import { freshUid, partName, RUNTIME, writeIdentity, type Place } from './place.ts';
 import { INSIDE } from './sandbox.ts';
 
-/** Runs a program in the walls of a build, outside any environment: asking strangers' packages what they need (I7). */
-export async function strangeRun(place: Place, egress: Egress | undefined, order: SandboxOrder): Promise<RunResult> {
+/** Runs a program in the walls of a build (where no sandbox works, as the hub's own user), outside any environment: asking strangers' packages what they need (I7). */
+export async function strangeRun(place: Place, uv: Uv, egress: Egress | undefined, order: SandboxOrder): Promise<RunResult> {
   const uid = freshUid(place);
   const scratch = join(place.folders.environments, partName('ask'));
   await mkdir(scratch, { recursive: true, mode: 0o755 });
@@ -34,7 +36,7 @@ export async function strangeRun(place: Place, egress: Egress | undefined, order
         shmBytes: 64 << 20,
         tmpBytes: 2 * 2 ** 30,
         links: [],
-        env: { ...order.env, ...egress?.environment },
+        env: { ...order.env, ...(place.isolated ? egress?.environment : { ...ownVariables(uv, []), ...ownIndex(uv) }) },
         read: [...new Set([place.python.prefix, ...order.readOnly])]
           .map((path): [string, string] => [path, path])
           .concat(
@@ -42,7 +44,7 @@ export async function strangeRun(place: Place, egress: Egress | undefined, order
             wayOut(egress).map(([from, to]): [string, string] => [from, to]),
           ),
         write: order.writable.map((path) => [path, path]),
-        command: stepCommand(place.python.path, egress, order.argv),
+        command: stepCommand(place, place.python.path, egress, order.argv),
       },
     });
   } finally {

@@ -1,7 +1,8 @@
 """Runs one step of a build: mounts the environment's overlay, takes the limits, starts the sandbox, watches its disk.
 
-Run as `python -I -S enclose.py ORDER`, ORDER being a JSON file: {"argv", "overlay" or null, "seccomp" or null, "join": [files],
-"groups": [folders], "rlimits": {}, "input": file for its standard input or null, "watch": {"folders", "disk", "memory", "processes"}}. Ends with the step's exit code; 122 and a line on
+Run as `python -I -S enclose.py ORDER`, ORDER being a JSON file: {"argv", "env", "cwd" and "seccomp" where they are given, "loose": whether
+nothing else ends the step's children with it, "overlay" or null, "join": [files], "groups": [folders], "rlimits": {},
+"input": file for its standard input or null, "watch": {"folders", "disk", "memory", "processes"}}. Ends with the step's exit code; 122 and a line on
 stderr when a limit was broken.
 """
 
@@ -12,6 +13,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from family import Family  # noqa: E402
 from mounts import filled, private_mounts, unmount, write  # noqa: E402
 from usage import Usage, remove_group, take_limits  # noqa: E402
 
@@ -23,7 +25,7 @@ def main():
         order = json.load(file)
     if order["overlay"]:
         private_mounts(order["overlay"])
-    fds = {"seccomp": os.open(order["seccomp"], os.O_RDONLY)} if order["seccomp"] else {}
+    fds = {"seccomp": os.open(order["seccomp"], os.O_RDONLY)} if order.get("seccomp") else {}
     argv = filled(order["argv"], fds)
 
     def enter():
@@ -32,9 +34,13 @@ def main():
         take_limits(order["rlimits"])
 
     given = open(order["input"], "rb") if order.get("input") else subprocess.DEVNULL
-    child = subprocess.Popen(argv, stdin=given, pass_fds=list(fds.values()), preexec_fn=enter, env={"PATH": "/usr/bin:/bin"})
+    env = order.get("env", {"PATH": "/usr/bin:/bin"})
+    child = subprocess.Popen(argv, stdin=given, pass_fds=list(fds.values()), preexec_fn=enter, env=env, cwd=order.get("cwd"))
     signal.signal(signal.SIGTERM, lambda *_: child.kill())
-    code = watch(child, Usage(order["watch"], child.pid))
+    family = Family(child.pid, order["loose"])
+    code = watch(child, Usage(order["watch"], family))
+    if order["loose"]:
+        family.kill()
     if order["overlay"]:
         unmount(order["overlay"])
     for path in order["groups"]:

@@ -21,6 +21,7 @@ REMOVED = ".bindery-removed.json"
 MOST_FILES = 1_000_000
 REMOVED_BYTES = 64 << 20
 REFUSED = 3
+REFLINKS = ["--reflink=auto"] if sys.platform == "linux" else []
 
 
 class Refused(Exception):
@@ -43,7 +44,7 @@ class Bounded:
 
 def main(folder, limit, *copies):
     for source, target in zip(copies[::2], copies[1::2]):
-        if subprocess.run(["/bin/cp", "-a", "--reflink=auto", "--", f"{source}/.", f"{target}/"]).returncode != 0:
+        if subprocess.run(["/bin/cp", "-a", *REFLINKS, "--", f"{source}/.", f"{target}/"]).returncode != 0:
             sys.exit("the repository's content could not be copied")
     os.chdir(folder)
     try:

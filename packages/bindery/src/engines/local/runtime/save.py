@@ -1,6 +1,6 @@
 """Writes what a session changed as a tar.gz to standard output; nothing when nothing was changed.
 
-Run inside a sandbox of its own, in the session's folder: `python -I -S save.py COMMIT`. Changed is what Git says: what differs from
+Run inside a sandbox of its own, if there are any, in the session's folder: `python -I -S save.py COMMIT`. Changed is what Git says: what differs from
 the commit that was launched, committed since or not, and new files that are not ignored; in submodules too. Links are stored as links;
 sockets and devices are left out. What was removed is named in a member of its own (REMOVED), a JSON list.
 """
@@ -13,7 +13,7 @@ import sys
 import tarfile
 
 REMOVED = ".bindery-removed.json"
-ENV = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "GIT_OPTIONAL_LOCKS": "0", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null",
+ENV = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_OPTIONAL_LOCKS": "0", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null",
        "GIT_NO_REPLACE_OBJECTS": "1"}
 SETTINGS = ["core.fsmonitor=false", "core.hooksPath=/dev/null", "safe.directory=*", "core.untrackedCache=false"]
 DEEPEST = 8

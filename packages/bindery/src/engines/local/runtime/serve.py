@@ -1,4 +1,4 @@
-"""The start of a session's Jupyter server, inside its sandbox: stock JupyterLab minus what makes it slow and loud.
+"""The start of a session's Jupyter server, inside its sandbox, if there is one: stock JupyterLab minus what makes it slow and loud.
 
 Run as `python -I -B serve.py ORDER_FD`, where ORDER_FD yields one JSON object (see ORDER below) and then stays open: its end
 of file asks the server to end. Nothing secret is in the command line or the environment.
@@ -141,7 +141,8 @@ def settings(order):
 
 def prepare(order):
     """Content is copied while Python imports; both are needed before the server answers."""
-    script = 'while [ $# -gt 1 ]; do cp -a --reflink=auto -- "$1/." "$2/" || exit 1; shift 2; done'
+    reflinks = "--reflink=auto" if sys.platform == "linux" else ""
+    script = f'while [ $# -gt 1 ]; do cp -a {reflinks} -- "$1/." "$2/" || exit 1; shift 2; done'
     flat = [path for pair in order["copy"] for path in pair]
     return subprocess.Popen(["/bin/sh", "-c", script, "copy", *flat]) if flat else None
 

@@ -6,6 +6,7 @@ as files in FOLDER: process.json (who we are, written before anything is started
 It ends the session when asked (SIGTERM), when its lease is older than the order says, and when a limit is broken.
 """
 
+import calendar
 import json
 import os
 import resource
@@ -19,6 +20,7 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from family import Family  # noqa: E402
 from mounts import filled, private_mounts, unmount, write  # noqa: E402
 from network import open_network, sandbox_pid  # noqa: E402
 from usage import Usage, out_of_memory, remove_group, take_limits  # noqa: E402
@@ -34,7 +36,7 @@ def main(folder, ended=None):
         order = json.load(file)
     write_json("process.json", identity())
     if ended is not None:
-        return finish(order, ended)
+        return finish(order, ended, left_over(order))
     tell({"event": "begun", "pid": os.getpid()})
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     listening = listen("jupyter.sock")
@@ -42,7 +44,7 @@ def main(folder, ended=None):
         private_mounts(order["overlay"])
     session = Session(order, listening)
     reason, message = session.watch()
-    finish(order, {"reason": reason, "message": message, "code": session.code})
+    finish(order, {"reason": reason, "message": message, "code": session.code}, session.family)
     tell({"event": "ended", "reason": reason})
 
 
@@ -53,6 +55,11 @@ def complain():
 
 
 def identity():
+    """The same as base/process-identity.ts finds."""
+    if sys.platform != "linux":
+        words = ["ps", "-o", "lstart=", "-p", str(os.getpid())]
+        text = subprocess.run(words, stdout=subprocess.PIPE, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}).stdout.decode()
+        return {"pid": os.getpid(), "startTime": calendar.timegm(time.strptime(text.strip(), "%a %b %d %H:%M:%S %Y")), "bootId": ""}
     with open("/proc/self/stat") as file:
         start = int(file.read().rpartition(")")[2].split()[19])
     with open("/proc/sys/kernel/random/boot_id") as file:
@@ -111,7 +118,7 @@ class Session:
         output_read, output_write = os.pipe()
         self.output = output_read
         fds = {"listen": listening.fileno(), "ready": ready_write, "order": order_read}
-        if order["seccomp"]:
+        if order.get("seccomp"):
             fds["seccomp"] = os.open(order["seccomp"], os.O_RDONLY)
         if order.get("network"):
             info, fds["info"] = os.pipe()
@@ -119,7 +126,7 @@ class Session:
         argv = filled(order["argv"], fds)
         self.child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output_write, stderr=output_write, pass_fds=list(fds.values()),
-            preexec_fn=self.enter, env={"PATH": "/usr/bin:/bin"},
+            preexec_fn=self.enter, env=order.get("env", {"PATH": "/usr/bin:/bin"}), cwd=order.get("cwd"), start_new_session=order.get("loose", False),
         )
         for fd in (output_write, *fds.values()):
             os.close(fd)
@@ -131,7 +138,9 @@ class Session:
             pass  # it died at once: watch() says so with its log
         if order.get("network"):
             self.open_network(info, go)
-        self.used = Usage(order["watch"], self.child.pid)
+        self.family = Family(self.child.pid, order.get("loose", False))
+        self.used = Usage(order["watch"], self.family)
+        self.remember()
         tell({"event": "started", "pid": self.child.pid})
 
     def open_network(self, info, go):
@@ -141,7 +150,7 @@ class Session:
             os.write(go, b"1")
         except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
             self.ask("start", str(error))
-            self.child.kill()
+            self.child.kill()  # nothing runs in it yet
         os.close(info)
         os.close(go)
 
@@ -196,11 +205,28 @@ class Session:
         self.code = self.child.returncode
         return self.why(answered)
 
+    def kill(self):
+        """A sandbox ends with its first process; without one its members are killed one by one."""
+        if self.order.get("loose", False):
+            self.family.kill()
+        else:
+            self.child.kill()
+
+    def remember(self):
+        """Leaves the members of a session without a sandbox where the next supervisor finds them."""
+        if not self.order.get("loose", False):
+            return
+        before = self.family.known
+        self.family.look()
+        if self.family.known != before:
+            write_json("family.json", list(self.family.known.items()))
+
     def tick(self, answered):
         order, now = self.order, time.monotonic()
+        self.remember()
         if self.asked is not None:
             if now - self.asked[2] > self.grace:
-                self.child.kill()
+                self.kill()
             return
         lease = file_age("lease")
         if lease is not None and lease > order["leaseSeconds"]:
@@ -213,7 +239,7 @@ class Session:
             write_json("usage.json", self.used.seen)
         if broken:
             self.ask(*broken)
-            self.child.kill()
+            self.kill()
 
     def record(self, data):
         """The server's output: the last one to two MiB are kept."""
@@ -265,9 +291,20 @@ def file_age(path):
 # --- the end ----------------------------------------------------------------------------------------------------------
 
 
-def finish(order, ended):
+def left_over(order):
+    """What a supervisor that was killed left running; a sandbox was killed with it."""
+    try:
+        with open("family.json") as file:
+            return Family(None, order.get("loose", False), dict(json.load(file)))
+    except (OSError, ValueError):
+        return Family(None, order.get("loose", False))
+
+
+def finish(order, ended, family):
     """Saves what was changed, tells why it ended, and takes away what the session had."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if order.get("loose", False):
+        family.kill()
     if order.get("save") and not os.path.exists("ended.json"):
         try:
             ended["savedBytes"] = save(order)
@@ -282,7 +319,7 @@ def finish(order, ended):
 def save(order):
     """Runs the saving sandbox; its standard output is the archive. Returns bytes, 0 when nothing was changed."""
     part = order["save"]["to"] + ".part"
-    fds = {"seccomp": os.open(order["seccomp"], os.O_RDONLY)} if order["seccomp"] else {}
+    fds = {"seccomp": os.open(order["save"]["seccomp"], os.O_RDONLY)} if order["save"].get("seccomp") else {}
     argv = filled(order["save"]["argv"], fds)
     os.makedirs(os.path.dirname(part), mode=0o700, exist_ok=True)
     limit = order["save"]["bytes"]
@@ -291,7 +328,7 @@ def save(order):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     with open(part, "wb") as file:
-        result = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.PIPE, pass_fds=list(fds.values()), preexec_fn=bounded, env={"PATH": "/usr/bin:/bin"}, timeout=120)
+        result = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.PIPE, pass_fds=list(fds.values()), preexec_fn=bounded, env=order["save"].get("env", {"PATH": "/usr/bin:/bin"}), cwd=order["save"].get("cwd"), timeout=120)
         size = file.seek(0, os.SEEK_END)
     if result.returncode != 0:
         os.unlink(part)

@@ -9,9 +9,9 @@ import time
 class Usage:
     """watch: {"memory": bytes or null, "processes": count or null, "disk": bytes, "folders": [paths]}; null where a control group holds it."""
 
-    def __init__(self, watch, root):
+    def __init__(self, watch, family):
         self.watch = watch
-        self.root = root
+        self.family = family
         self.looked, self.cost = time.monotonic(), 0.0
         self.seen = {}
 
@@ -19,8 +19,8 @@ class Usage:
         """(reason, sentence) for the first limit that is broken, else None."""
         memory_limit, process_limit = self.watch["memory"], self.watch["processes"]
         if memory_limit or process_limit:
-            family = processes_of(self.root)
-            memory, threads = sum(rss for rss, _ in family.values()), sum(count for _, count in family.values())
+            family = self.family.look()
+            memory, threads = sum(one.resident for one in family.values()), sum(one.threads for one in family.values())
             self.seen.update(memoryBytes=memory, processes=threads)
             if memory_limit and memory > memory_limit:  # an upper bound: what processes share is counted for each
                 memory = shared_out(family)
@@ -49,41 +49,23 @@ def take_limits(limits):
         kind = getattr(resource, name)
         hard = resource.getrlimit(kind)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (value, value))
-
-
-def processes_of(root):
-    """{pid: (resident bytes, threads)} of `root` and all below it. In a PID namespace orphans stay below its first process."""
-    parents, use = {}, {}
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
         try:
-            with open(f"/proc/{name}/stat") as file:
-                fields = file.read().rpartition(")")[2].split()
-            parents[int(name)] = int(fields[1])
-            use[int(name)] = (int(fields[21]) * resource.getpagesize(), int(fields[17]))
-        except (OSError, IndexError, ValueError):
-            continue
-    family, grown = {root}, True
-    while grown:
-        grown = False
-        for pid, parent in parents.items():
-            if parent in family and pid not in family:
-                family.add(pid)
-                grown = True
-    return {pid: use[pid] for pid in family if pid in use}
+            resource.setrlimit(kind, (value, value))
+        except (OSError, ValueError):
+            pass  # macOS has bounds of its own for some
 
 
 def shared_out(family):
     """Bytes of memory that some processes use, what they share in proportion and files' pages left out (proc(5), smaps_rollup)."""
+    if not os.path.exists("/proc/self"):
+        return sum(process.resident for process in family.values())
     total = 0
-    for pid, (resident, _) in family.items():
+    for pid, process in family.items():
         try:
             with open(f"/proc/{pid}/smaps_rollup") as file:
                 total += sum(int(line.split()[1]) * 1024 for line in file if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
         except PermissionError:
-            total += resident
+            total += process.resident
         except (OSError, ValueError):
             continue  # it has ended
     return total

@@ -8,7 +8,7 @@ import { rlimits } from '../limits/rlimits.ts';
 
 /** Runs Python beside usage.py and returns what it prints as JSON. */
 function python(code: string): unknown {
-  const before = `import json, os, sys\nsys.path.insert(0, ${JSON.stringify(import.meta.dirname)})\nfrom usage import Usage, folder_bytes, processes_of, shared_out\n`;
+  const before = `import json, os, sys\nsys.path.insert(0, ${JSON.stringify(import.meta.dirname)})\nfrom usage import Usage, folder_bytes, shared_out\nfrom family import Family, from_ps, running\n`;
   const { stdout, stderr } = spawnSync('python3', ['-I', '-S', '-B', '-c', before + code], { encoding: 'utf8', timeout: 60_000 });
   assert.notEqual(stdout, '', stderr);
   return JSON.parse(stdout);
@@ -23,8 +23,8 @@ for _ in range(2):
 `;
 
 test('memory that is shared after a fork is not counted twice', () => {
-  const seen = python(`${FAMILY}family = processes_of(os.getpid())
-print(json.dumps([len(family), sum(rss for rss, _ in family.values()), shared_out(family), Usage({"memory": 90 * 2**20, "processes": None, "disk": 1, "folders": []}, os.getpid()).broken()]))`) as [
+  const seen = python(`${FAMILY}family = Family(os.getpid()).look()
+print(json.dumps([len(family), sum(one.resident for one in family.values()), shared_out(family), Usage({"memory": 90 * 2**20, "processes": None, "disk": 1, "folders": []}, Family(os.getpid())).broken()]))`) as [
     number,
     number,
     number,
@@ -37,7 +37,7 @@ print(json.dumps([len(family), sum(rss for rss, _ in family.values()), shared_ou
 });
 
 test('a limit that is broken is told in a sentence, with what was used and what is allowed', () => {
-  const broken = (watch: string): unknown => python(`${FAMILY}print(json.dumps(Usage(${watch}, os.getpid()).broken()))`);
+  const broken = (watch: string): unknown => python(`${FAMILY}print(json.dumps(Usage(${watch}, Family(os.getpid())).broken()))`);
   const [reason, sentence] = broken('{"memory": 20 * 2**20, "processes": None, "disk": 1, "folders": []}') as string[];
   assert.equal(reason, 'memory');
   assert.match(sentence ?? '', /^It used \d\d MiB of memory; 20 MiB are allowed\.$/);
@@ -49,12 +49,47 @@ test('a limit that is broken is told in a sentence, with what was used and what 
 
 test('what was seen last is kept', () => {
   const seen =
-    python(`used = Usage({"memory": 2**40, "processes": None, "disk": 2**40, "folders": [${JSON.stringify(import.meta.dirname)}]}, os.getpid())
+    python(`used = Usage({"memory": 2**40, "processes": None, "disk": 2**40, "folders": [${JSON.stringify(import.meta.dirname)}]}, Family(os.getpid()))
 used.looked -= 10
 used.broken()
 print(json.dumps(used.seen))`) as { memoryBytes: number; processes: number; diskBytes: number };
   assert.ok(seen.memoryBytes > 2 ** 20 && seen.diskBytes > 4096, JSON.stringify(seen));
   assert.equal(seen.processes, 1);
+});
+
+test('a family that nothing holds together is found and ended whole, orphans in sessions of their own too', () => {
+  const ended = python(`
+import subprocess, time
+script = "(setsid sh -c 'sleep 300 & sleep 300' &) ; sleep 300"
+child = subprocess.Popen(["sh", "-c", script])
+family = Family(child.pid, loose=True)
+deadline = time.monotonic() + 20
+while len(family.look()) < 5 and time.monotonic() < deadline: time.sleep(0.01)
+members = family.look()
+family.kill()
+child.wait()
+print(json.dumps([len(members), [pid for pid, one in members.items() if running().get(pid, one).start == one.start and pid in running()]]))`);
+  assert.deepEqual(ended, [5, []]);
+});
+
+test('the next keeper of such a family knows its members, and nobody who got a pid after them', () => {
+  const left = python(`
+import subprocess
+child = subprocess.Popen(["sleep", "300"])
+known = {child.pid: Family(child.pid, loose=True).look()[child.pid].start}
+members = [sorted(Family(None, loose=False, known=known).look()), sorted(Family(None, loose=False, known={child.pid: 1}).look())]
+child.kill()
+print(json.dumps([members[0] == [child.pid], members[1]]))`);
+  assert.deepEqual(left, [true, []]);
+});
+
+test('where there is no /proc, ps tells the same', () => {
+  const [same, resident, start] = python(`
+seen, here = from_ps()[os.getpid()], running()[os.getpid()]
+print(json.dumps([seen.parent == here.parent and seen.state in "RS", seen.resident, seen.start]))`) as [boolean, number, string];
+  assert.ok(same);
+  assert.ok(resident > 2 ** 20);
+  assert.ok(Math.abs(Date.parse(`${start} UTC`) - Date.now()) < 60_000, start);
 });
 
 test('disk is counted by blocks, each file once, no link followed', () => {
