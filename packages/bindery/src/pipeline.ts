@@ -33,10 +33,10 @@ export async function launch(request: LaunchRequest, ctx: BuildContext): Promise
 }
 
 /** Where no sandbox works, only what somebody vouches for goes further, and the log says how. @throws BinderyError sandbox_unavailable */
-function mayRun({ options }: Pick<LaunchRequest, 'options'>, { engine, emit }: BuildContext): void {
-  if (engine.isolated) return;
+function mayRun({ options }: Pick<LaunchRequest, 'options'>, ctx: BuildContext): void {
+  if (ctx.engine.isolated) return;
   if (options.trust !== true) throw new BinderyError('sandbox_unavailable', 'This machine cannot isolate what the repository would run.');
-  emit({ phase: 'planning', kind: 'info', message: 'Not isolated: what this repository holds runs as you, with all that you may do.' });
+  ctx.emit({ phase: 'planning', kind: 'info', message: 'Not isolated: what this repository holds runs as you, with all that you may do.' });
 }
 
 /** A renewed lock's environment is built before launches get it, with nobody to watch or to wait for it. */

@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { dirname } from 'node:path';
 import type { Uv } from '../../clients/uv.ts';
 import type { Place } from './place.ts';
 import { sandboxArgv, type Sandbox } from './sandbox.ts';
@@ -23,7 +24,7 @@ export function started(place: Place, box: Sandbox): Start {
 }
 
 /** What a program without a sandbox has of the environment variables of whoever started the hub: name, programs, the way to the network. */
-export function ownVariables({ index }: Uv, prefixes: readonly string[], variables = process.env): Record<string, string> {
+export function ownVariables({ index, path }: Uv, prefixes: readonly string[], variables = process.env): Record<string, string> {
   const { username } = userInfo();
   const locale = process.platform === 'darwin' ? 'en_US.UTF-8' : 'C.UTF-8';
   const programs = (variables['PATH'] ?? '/usr/local/bin:/usr/bin:/bin').split(':').filter((folder) => !folder.includes('/node_modules/'));
@@ -38,7 +39,7 @@ export function ownVariables({ index }: Uv, prefixes: readonly string[], variabl
     LANG: locale,
     LC_ALL: locale,
     BASH_SILENCE_DEPRECATION_WARNING: '1', // of macOS
-    PATH: [...prefixes.map((prefix) => `${prefix}/bin`), ...programs].join(':'),
+    PATH: [...prefixes.map((prefix) => `${prefix}/bin`), ...programs, dirname(path)].join(':'),
     ...index.environment,
     ...Object.fromEntries(small),
   };

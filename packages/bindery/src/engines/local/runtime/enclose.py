@@ -34,10 +34,11 @@ def main():
         take_limits(order["rlimits"])
 
     given = open(order["input"], "rb") if order.get("input") else subprocess.DEVNULL
+    family = Family(loose=order["loose"])
     env = order.get("env", {"PATH": "/usr/bin:/bin"})
     child = subprocess.Popen(argv, stdin=given, pass_fds=list(fds.values()), preexec_fn=enter, env=env, cwd=order.get("cwd"))
     signal.signal(signal.SIGTERM, lambda *_: child.kill())
-    family = Family(child.pid, order["loose"])
+    family.root = child.pid
     code = watch(child, Usage(order["watch"], family))
     if order["loose"]:
         family.kill()

@@ -1,7 +1,8 @@
 """Processes that belong together where nothing but their descent says so: all that one process started, however deep.
 
 With `loose` they are also found when those between them have ended, and `kill` ends them all: what a sandbox's PID namespace does
-elsewhere. On Linux orphans become children of whoever keeps the family; elsewhere each member is remembered from look to look.
+elsewhere. On Linux orphans become children of whoever keeps the family, from the moment it is made: make it before its root is started,
+and name that afterwards. Elsewhere each member is remembered from look to look.
 """
 
 import collections
@@ -19,7 +20,7 @@ Process = collections.namedtuple("Process", "parent state resident threads start
 
 
 class Family:
-    def __init__(self, root, loose=False, known=None):
+    def __init__(self, root=None, loose=False, known=None):
         self.root = root
         self.loose = loose
         self.known = known or {}

@@ -124,6 +124,7 @@ class Session:
             info, fds["info"] = os.pipe()
             fds["block"], go = os.pipe()
         argv = filled(order["argv"], fds)
+        self.family = Family(loose=order.get("loose", False))
         self.child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output_write, stderr=output_write, pass_fds=list(fds.values()),
             preexec_fn=self.enter, env=order.get("env", {"PATH": "/usr/bin:/bin"}), cwd=order.get("cwd"), start_new_session=order.get("loose", False),
@@ -138,7 +139,7 @@ class Session:
             pass  # it died at once: watch() says so with its log
         if order.get("network"):
             self.open_network(info, go)
-        self.family = Family(self.child.pid, order.get("loose", False))
+        self.family.root = self.child.pid
         self.used = Usage(order["watch"], self.family)
         self.remember()
         tell({"event": "started", "pid": self.child.pid})
@@ -295,9 +296,9 @@ def left_over(order):
     """What a supervisor that was killed left running; a sandbox was killed with it."""
     try:
         with open("family.json") as file:
-            return Family(None, order.get("loose", False), dict(json.load(file)))
+            return Family(loose=True, known=dict(json.load(file)))
     except (OSError, ValueError):
-        return Family(None, order.get("loose", False))
+        return Family()
 
 
 def finish(order, ended, family):

@@ -61,8 +61,9 @@ test('a family that nothing holds together is found and ended whole, orphans in 
   const ended = python(`
 import subprocess, time
 script = "(setsid sh -c 'sleep 300 & sleep 300' &) ; sleep 300"
+family = Family(loose=True)
 child = subprocess.Popen(["sh", "-c", script])
-family = Family(child.pid, loose=True)
+family.root = child.pid
 deadline = time.monotonic() + 20
 while len(family.look()) < 5 and time.monotonic() < deadline: time.sleep(0.01)
 members = family.look()
@@ -77,7 +78,7 @@ test('the next keeper of such a family knows its members, and nobody who got a p
 import subprocess
 child = subprocess.Popen(["sleep", "300"])
 known = {child.pid: Family(child.pid, loose=True).look()[child.pid].start}
-members = [sorted(Family(None, loose=False, known=known).look()), sorted(Family(None, loose=False, known={child.pid: 1}).look())]
+members = [sorted(Family(known=known).look()), sorted(Family(known={child.pid: 1}).look())]
 child.kill()
 print(json.dumps([members[0] == [child.pid], members[1]]))`);
   assert.deepEqual(left, [true, []]);
