@@ -12,6 +12,8 @@ export interface PlanTree {
    * leads out of the tree. Throws `file_invalid` above 10 MB.
    */
   text(path: string): Promise<string | undefined>;
+  /** True where the first line of a file ends as Windows ends lines: `text` does not show it. */
+  endsLinesAsWindows(path: string): Promise<boolean>;
   /** `binder/`, `.binder/` or empty: where configuration files are looked for (binder.md §4.1). */
   readonly config: string;
 }

@@ -80,3 +80,15 @@ test('postBuild, start and apt.txt', async () => {
   assert.equal((await planOf({ start: '' }, { layout: 'split' })).layout, 'split');
   await assert.rejects(planOf({ 'apt.txt': 'vim\n  git; rm -rf /\n' }), { code: 'file_invalid', message: /apt\.txt, line 2, column 3/ });
 });
+
+for (const file of ['postBuild', 'binder/start'])
+  test(`${file} with the line ends of Windows is refused with the reason, before anything is built`, async () => {
+    const program = '#!/bin/bash\necho "hello"\n';
+    assert.deepEqual(saidOf(await planOf({ [file]: program }), file).length, 1);
+    await assert.rejects(planOf({ [file]: program.replaceAll('\n', '\r\n') }), {
+      code: 'file_invalid',
+      message: `${file}, line 1, column 12: its lines end with CR LF, as on Windows: its interpreter would not be found: #!/bin/bash`,
+      hint: /dos2unix/,
+    });
+    assert.match(saidOf(await planOf({ [file]: 'echo hello\r\n' }), file)[0] ?? '', /^used: .* lines end with CR LF/);
+  });

@@ -1,4 +1,5 @@
 import type { Pack, PlanTree } from '../contracts/pack.ts';
+import { lineEndNote } from '../formats/program.ts';
 import { jupyterCommand } from '../formats/shell.ts';
 
 const file = (tree: PlanTree): string => `${tree.config}postBuild`;
@@ -12,10 +13,11 @@ export const postBuild: Pack = {
     const text = await tree.text(path);
     if (text === undefined)
       return { steps: [], findings: [{ file: path, pack: 'post-build', effect: 'ignored', why: 'it leads out of the repository' }] };
+    const note = await lineEndNote(tree, path, text);
     const command = jupyterCommand(text);
     return {
       steps: [{ uses: 'run', because: `${path} is there`, inputs: [path], path }],
-      findings: [{ file: path, pack: 'post-build', effect: 'used', why: 'run once when the environment is built' }],
+      findings: [{ file: path, pack: 'post-build', effect: 'used', why: `run once when the environment is built${note}` }],
       contentDependent: true,
       ...(command === undefined ? {} : { joint: `${path} runs “${command}”` }),
     };

@@ -1,3 +1,4 @@
+import { lineEndNote } from '../formats/program.ts';
 import type { Pack, PlanTree } from '../contracts/pack.ts';
 
 const file = (tree: PlanTree): string => `${tree.config}start`;
@@ -8,12 +9,16 @@ export const start: Pack = {
   detect: (tree) => (tree.has(file(tree)) ? [file(tree)] : []),
   plan: async (tree) => {
     const path = file(tree);
-    if ((await tree.text(path)) === undefined)
+    const text = await tree.text(path);
+    if (text === undefined)
       return { steps: [], findings: [{ file: path, pack: 'start', effect: 'ignored', why: 'it leads out of the repository' }] };
+    const note = await lineEndNote(tree, path, text);
     return {
       start: path,
       steps: [],
-      findings: [{ file: path, pack: 'start', effect: 'used', why: "run before the server, with the server's command as its arguments" }],
+      findings: [
+        { file: path, pack: 'start', effect: 'used', why: `run before the server, with the server's command as its arguments${note}` },
+      ],
       joint: `${path} starts the server`,
     };
   },

@@ -30,8 +30,18 @@ export class RecordingTree implements PlanTree {
   async text(path: string): Promise<string | undefined> {
     if (!this.has(path)) return undefined;
     this.reads.add(path);
-    return this.#files.text(path);
+    return (await this.#files.read(path)).text;
   }
+
+  async endsLinesAsWindows(path: string): Promise<boolean> {
+    return this.has(path) && (await this.#files.read(path)).crlf;
+  }
+}
+
+/** One environment file as it was read. */
+interface FileText {
+  readonly text: string | undefined;
+  readonly crlf: boolean;
 }
 
 /** What all packs share: the names once, and the text of each file once. */
@@ -40,7 +50,7 @@ export interface Files {
   readonly folders: ReadonlySet<string>;
   readonly sizes: ReadonlyMap<string, number>;
   readonly config: string;
-  text(path: string): Promise<string | undefined>;
+  read(path: string): Promise<FileText>;
 }
 
 /** Lists a tree and settles where its configuration lies. Throws `plan_conflict` when there are two places. */
@@ -55,13 +65,13 @@ export async function openFiles(tree: Tree): Promise<Files> {
       folders.add(folder);
     }
   }
-  const texts = new Map<string, Promise<string | undefined>>();
-  const text = (path: string): Promise<string | undefined> => {
+  const texts = new Map<string, Promise<FileText>>();
+  const read = (path: string): Promise<FileText> => {
     const known = texts.get(path) ?? readText(tree, path, sizes.get(path) ?? 0);
     texts.set(path, known);
     return known;
   };
-  return { paths: [...sizes.keys()].toSorted(), folders, sizes, config: configFolder(folders), text };
+  return { paths: [...sizes.keys()].toSorted(), folders, sizes, config: configFolder(folders), read };
 }
 
 function configFolder(folders: ReadonlySet<string>): string {
@@ -73,12 +83,14 @@ function configFolder(folders: ReadonlySet<string>): string {
   return found[0] === undefined ? '' : `${found[0]}/`;
 }
 
-async function readText(tree: Tree, path: string, size: number): Promise<string | undefined> {
+async function readText(tree: Tree, path: string, size: number): Promise<FileText> {
   const bytes = size > MOST_BYTES ? undefined : await tree.read(path);
   const large = Math.max(size, bytes?.length ?? 0);
   if (large > MOST_BYTES)
     throw new BinderyError('file_invalid', `${path} has ${(large / 2 ** 20).toFixed(1)} MB; an environment file may have 10 MB at most.`, {
       hint: 'Environment files name packages; put data into files of other names.',
     });
-  return bytes === undefined ? undefined : decodeText(bytes);
+  if (bytes === undefined) return { text: undefined, crlf: false };
+  const end = bytes.indexOf(10);
+  return { text: decodeText(bytes), crlf: end > 0 && bytes[end - 1] === 13 };
 }
