@@ -101,6 +101,7 @@ export interface Interpreter {
 export interface Lock {
   readonly version: 1;
   readonly id: Digest;
+  /** The plan that it was made for; with the tree, where its packages have a say. */
   readonly planId: Digest;
   readonly python: Interpreter;
   /** Settled layout, with the reason. */

@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { ConfigSchema } from '../base/config.ts';
 import { makeLog } from '../base/log.ts';
 import type { Progress } from '../contracts/context.ts';
-import type { BuildPlan, Lock, UnkeyedLock } from '../contracts/plan.ts';
+import type { BuildPlan, Lock, Step, UnkeyedLock } from '../contracts/plan.ts';
 import type { Tree } from '../contracts/source.ts';
 import { planId } from '../plan/plan.ts';
 import { LockFolder } from './lock-folder.ts';
@@ -209,4 +209,24 @@ test('environments: shared where the lock is one, apart where building reads mor
   const apt: BuildPlan = { ...PLAN, steps: [{ uses: 'apt', because: 'apt.txt', inputs: [], packages: ['make'] }] };
   assert.equal(environmentId(apt, lock, TREE, { lacks: { apt: 'not here' } }), environmentId(PLAN, lock, TREE));
   assert.notEqual(environmentId(apt, lock, TREE), environmentId(PLAN, lock, TREE));
+});
+
+test('what depends on the files of the repository is locked anew for other files, and for no other plan', async () => {
+  const one = hub();
+  const [python] = PLAN.steps;
+  assert.ok(python?.uses === 'python');
+  const local: Step = { uses: 'local', because: 'setup.py', inputs: ['setup.py'], path: '.', editable: false, extras: [] };
+  const run: Step = { uses: 'run', because: 'postBuild', inputs: ['postBuild'], path: 'postBuild' };
+  const steps: readonly (readonly [Step, locks: number])[] = [
+    [local, 2],
+    [{ ...python, options: ['--find-links=./wheels'] }, 2],
+    [{ ...python, options: ['--find-links=https://example.org/wheels'] }, 1],
+    [run, 1],
+  ];
+  for (const [step, locks] of steps) {
+    const plan: BuildPlan = { ...PLAN, steps: [step], reads: 'tree' };
+    const before = one.made.count;
+    for (const id of ['1', '2', '1']) await lockPlan(plan, { ...TREE, id: id.repeat(64) }, one.context);
+    assert.equal(one.made.count - before, locks, JSON.stringify(step));
+  }
 });

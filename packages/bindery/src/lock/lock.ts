@@ -14,6 +14,9 @@ export interface LockContext extends Pick<Context, 'clock' | 'config' | 'emit' |
   readonly renewed?: (plan: BuildPlan, lock: Lock, tree: Tree) => Promise<void>;
 }
 
+/** How a plan writes `--find-links` of a folder in the repository. */
+const OWN_LINKS = '--find-links=./';
+
 /** The rules by which environments are made from locks; a change makes every environment anew. */
 const BUILDER_EPOCH = 1;
 
@@ -23,7 +26,7 @@ const BUILDER_EPOCH = 1;
  */
 export async function lockPlan(plan: BuildPlan, tree: Tree, ctx: LockContext): Promise<Lock> {
   const since = ctx.clock.monotonic();
-  const id = planId(plan);
+  const id = lockKey(plan, tree);
   const found = await ctx.locks.find(id);
   if (found && isOld(found, ctx)) renew(id, plan, tree, ctx);
   if (!found) ctx.emit({ phase: 'locking', kind: 'begin', message: 'Choosing the exact packages' });
@@ -38,6 +41,17 @@ export async function lockPlan(plan: BuildPlan, tree: Tree, ctx: LockContext): P
     cached: found !== undefined,
   });
   return lock;
+}
+
+/**
+ * Names the lock of a plan. What the repository's own packages need, and which wheels lie in its folders, stands in no plan: where they count,
+ * the tree does too. `postBuild` reads the tree as well, but has no say in which packages are chosen.
+ */
+function lockKey(plan: BuildPlan, tree: Pick<Tree, 'id'>): Digest {
+  const reads = plan.steps.some(
+    (step) => step.uses === 'local' || ('options' in step && step.options?.some((option) => option.startsWith(OWN_LINKS)) === true),
+  );
+  return reads ? digestOf({ plan: planId(plan), tree: tree.id }) : planId(plan);
 }
 
 /** What of an engine decides how an environment comes out, beside plan and lock. */
