@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { run, type RunResult } from '../../base/run.ts';
-import type { Worker } from '../../base/worker.ts';
 import type { StageLog } from '../../contracts/engine.ts';
 import type { Interpreter, LockedPackage } from '../../contracts/plan.ts';
 import type { Uv } from '../../clients/uv.ts';
 import { fixedFolder } from './fixed-folder.ts';
+import { writeKernelSpecs } from './kernel-specs.ts';
 import { INSIDE, pathsFor, sandboxArgv, type Sandbox } from './sandbox.ts';
 import { ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
 
@@ -102,7 +102,7 @@ export async function makePrefix(place: Place, uv: Uv, order: WheelOrder, log: S
   }
   await tidy(prefix);
   const site = await sitePackages(prefix);
-  await writeKernelSpecs(prefix, mountedAt, place.worker);
+  await writeKernelSpecs({ prefix, site, mountedAt }, place.worker);
   const shared = place.isolated ? { store: place.folders.bytecode, keys: bytecodeKeys(order.packages, order.python, mountedAt) } : {};
   await writeFile(join(work, 'bytecode.json'), JSON.stringify({ store: null, keys: {}, ...shared, site: site.replace(prefix, mountedAt) }));
   await must('compiling bytecode', [python, '-I', '-S', '-B', `${at.runtime}/bytecode.py`, `${at.work}/bytecode.json`]);
@@ -120,22 +120,6 @@ export async function sitePackages(prefix: string): Promise<string> {
   const name = names.find((entry) => /^python3\.\d+$/.test(entry));
   if (name === undefined) throw new BinderyError('build_failed', 'The environment has no site-packages folder.');
   return join(prefix, 'lib', name, 'site-packages');
-}
-
-/** Kernel specs name the interpreter by its path: jupyter_client would put the server's own in place of a bare `python`. */
-async function writeKernelSpecs(prefix: string, mountedAt: string, worker: Worker): Promise<void> {
-  const folder = join(prefix, 'share', 'jupyter', 'kernels');
-  for (const name of await readdir(folder).catch(() => [])) {
-    const file = join(folder, name, 'kernel.json');
-    const text = await readFile(file, 'utf8').catch(() => undefined);
-    if (text === undefined) continue;
-    const spec = JSON.parse(text) as { argv?: string[]; metadata?: Record<string, unknown> };
-    if (!spec.argv?.[0] || !/^python[\d.]*$/.test(spec.argv[0])) continue;
-    spec.argv[0] = `${mountedAt}/bin/python`;
-    await rm(file); // a hard link into the store: never written in place
-    await writeFile(file, `${JSON.stringify(spec, undefined, 1)}\n`, { mode: 0o644 });
-    await worker.give(file);
-  }
 }
 
 /** Key of a package in the bytecode store: what the index vouches for, and the interpreter that compiles. */
