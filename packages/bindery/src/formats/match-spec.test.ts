@@ -23,6 +23,8 @@ test('every spelling of a match specification is understood', () => {
     ['conda-forge::numpy>=1', 'conda-forge::numpy >=1', '>=1'],
     ['numpy[version=">=1,<2", build=py*]', 'numpy >=1,<2 py*', '<2,>=1'],
     ['python=3', 'python =3', '==3.*'],
+    ['ipyvolume=0.6.0a8', 'ipyvolume =0.6.0a8', '==0.6.0a8'],
+    ['tzdata=2022a', 'tzdata =2022a', undefined],
     ['numpy *', 'numpy *', ''],
     ['numpy  # why', 'numpy', ''],
   ] as const) {

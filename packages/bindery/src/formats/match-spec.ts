@@ -84,8 +84,14 @@ function clauseOf(clause: string): string | undefined {
   if (!match) return undefined;
   const [, operator = '', number = '', star] = match;
   if (valid(number) === null) return undefined;
-  if (operator === '=' || ((operator === '' || operator === '==') && star !== undefined)) return `==${number}.*`;
-  if (operator === '!=' && star !== undefined) return `!=${number}.*`;
+  const isEqual = operator === '=' || ((operator === '' || operator === '==') && star !== undefined);
+  if (isEqual || (operator === '!=' && star !== undefined)) return seriesOf(number, isEqual ? '==' : '!=');
   // conda reads >=1.2.* as >=1.2.
   return `${operator === '' || operator === '===' ? '==' : operator}${number}`;
+}
+
+/** PEP 440 has no series of a pre-release, which is one version itself, and none of 2022a. */
+function seriesOf(number: string, operator: string): string | undefined {
+  if (/^(?:\d+!)?\d+(?:\.\d+)*$/.test(number)) return `${operator}${number}.*`;
+  return /\d(?:a|b|rc|\.?dev)\d+$/.test(number) ? `${operator}${number}` : undefined;
 }
