@@ -13,6 +13,7 @@ import { freshUid, ownFolder, RUNTIME, writeIdentity, type Place } from './place
 import { INSIDE, pathsFor, userEnv, type Paths, type Sandbox } from './sandbox.ts';
 import type { Egress } from './egress/egress.ts';
 import type { CondaTool } from './conda.ts';
+import { hintOf } from './build-hint.ts';
 import { runCondaSteps } from './conda-steps.ts';
 
 /** What one command gets beside what all get. */
@@ -145,6 +146,7 @@ export async function runRepositorySteps(
     if (result.code !== 0)
       throw new BinderyError('build_failed', `${what} failed (${result.code === null ? result.signal : `exit code ${result.code}`}).`, {
         logTail: tail.join('\n'),
+        hint: hintOf(tail.join('\n')),
       });
   };
   await step('content', "Laying out the repository's files", ['cp', '-a', '--', `${at.tree}/.`, at.home]);
