@@ -129,6 +129,8 @@ def settings(order):
     server.terminado_settings = {"shell_command": order["shell"]}
     server.jpserver_extensions = {"jupyter_lsp": False}
     config.IdentityProvider.token = order["token"]
+    if server_version() < 2:
+        server.token = order["token"]
     config.KernelManager.transport = "ipc"
     config.KernelSpecManager.ensure_native_kernel = False
     config.ContentsManager.allow_hidden = True
@@ -137,6 +139,12 @@ def settings(order):
     config.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
     config.LabServerApp.blocked_extensions_uris = ""
     return config
+
+
+def server_version():
+    from jupyter_server import version_info
+
+    return version_info[0]
 
 
 def prepare(order):
@@ -200,6 +208,7 @@ def serve(LabApp, order, order_fd):
         app._http_server.add_socket(listening)
         app.io_loop.add_callback(ready)
         app.io_loop.add_handler(order_fd, lambda *_: end(app), app.io_loop.READ)
+        return True  # jupyter_server 1 asks whether it could
 
     def end(app):
         app.io_loop.remove_handler(order_fd)
