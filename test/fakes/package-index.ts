@@ -24,9 +24,16 @@ export interface FakeIndex extends AsyncDisposable {
 }
 
 /** What Bindery adds to every environment. */
-export const BASICS: readonly PackageFile[] = ['ipykernel', 'pip', 'setuptools', 'wheel', 'jupyterlab', 'notebook', 'jupytext'].map(
-  (name) => wheel(name, '7.0', { uploaded: '2015-01-01T00:00:00Z' }),
-);
+export const BASICS: readonly PackageFile[] = [
+  'ipykernel',
+  'pip',
+  'setuptools',
+  'wheel',
+  'jupyterlab',
+  'jupyter-server',
+  'notebook',
+  'jupytext',
+].map((name) => wheel(name, '7.0', { uploaded: '2015-01-01T00:00:00Z' }));
 
 export async function startPackageIndex(files: readonly PackageFile[], options: IndexOptions = {}): Promise<FakeIndex> {
   const requests: string[] = [];

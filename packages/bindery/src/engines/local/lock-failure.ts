@@ -20,7 +20,7 @@ export type Failure =
 const REMOVE = 'Correct the requirement, or remove it.';
 
 /** Reads uv's explanation. Throws what another interpreter cannot mend: unreachable index, unknown package, bad line. */
-export function failureOf(output: string, index: IndexSettings, asOf: string | undefined): Failure {
+export function failureOf(output: string, index: IndexSettings, asOf: string | undefined, wanted: readonly string[] = []): Failure {
   const text = explanation(output);
   const unknown = /Because (?:all of the following.*?)?(\S+) was not found in the package registry/.exec(output)?.[1];
   if (/\b(?:401|403) (?:Unauthorized|Forbidden)|authentication credentials/i.test(output))
@@ -29,7 +29,7 @@ export function failureOf(output: string, index: IndexSettings, asOf: string | u
       retryable: false,
       logTail: output,
     });
-  throwIfElsewhere(output);
+  throwIfElsewhere(output, wanted);
   if (isUnreachable(output))
     throw new BinderyError('index_unreachable', `A package index could not be reached: ${firstCause(output)}.`, { logTail: output });
   if (asOf && /missing an upload date/.test(output))
@@ -53,7 +53,7 @@ export function failureOf(output: string, index: IndexSettings, asOf: string | u
 }
 
 /** Addresses and files that the repository itself names. */
-function throwIfElsewhere(output: string): void {
+function throwIfElsewhere(output: string, wanted: readonly string[]): void {
   if (/Git operation failed/.test(output)) {
     const address = /(?:from|fetch[^'\n]*) '(\w+:\/\/[^']+)'/.exec(output)?.[1] ?? /`[^`]*@ ([^`]+)`/.exec(output)?.[1] ?? 'a repository';
     const reason = /(?:fatal|error|remote): (.+)$/m.exec(output.split('stderr').at(-1) ?? '')?.[1] ?? firstCause(output);
@@ -66,6 +66,12 @@ function throwIfElsewhere(output: string): void {
   if (address)
     throw new BinderyError('unsatisfiable', `A requirement leads to ${address}, where nothing is (${status}).`, {
       hint: REMOVE,
+      logTail: output,
+    });
+  const unreached = /Failed to fetch: `?(\w+:\/\/[^\s`]+)/.exec(output)?.[1];
+  if (unreached !== undefined && wanted.some((line) => line.includes(unreached)))
+    throw new BinderyError('fetch_failed', `A requirement leads to ${unreached}, which could not be fetched: ${reasonOf(output)}.`, {
+      hint: 'Check the address in the requirements, and that it can be reached from here; then try again.',
       logTail: output,
     });
   const missing = /Distribution not found at: file:\/\/(\S+)/.exec(output)?.[1];
@@ -97,6 +103,12 @@ function explanation(output: string): string {
     .replaceAll(/\s+/g, ' ')
     .trim()
     .slice(0, 2000);
+}
+
+/** The last of uv's causes: what the system said. */
+function reasonOf(output: string): string {
+  const causes = [...output.matchAll(/^\s*(?:cause|Caused by):\s*(.+)$/gm)].map((match) => (match[1] ?? '').trim());
+  return (causes.at(-1) ?? 'no reason was given').replace(/\.$/, '').slice(0, 300);
 }
 
 function firstCause(output: string): string {

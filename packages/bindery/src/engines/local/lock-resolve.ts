@@ -133,7 +133,7 @@ export async function resolve(question: Question, scratch: Scratch, deps: Resolv
   const stderr = uv.index.redact(result.stderr);
   // files without an upload time are left out by uv with a warning only, so packages would seem to be missing
   if (result.code !== 0 || (question.asOf && /missing an upload date/.test(stderr)))
-    return { failure: failureOf(stderr, uv.index, question.asOf) };
+    return { failure: failureOf(stderr, uv.index, question.asOf, [...question.requirements, ...question.constraints]) };
   return { packages: packagesOf(uv.index.redact(result.stdout), elsewhere) };
 }
 
@@ -160,7 +160,7 @@ function compileArguments(question: Question, folder: string): string[] {
     '--no-annotate',
     ...building,
     ...(question.noDependencies ? ['--no-deps'] : []),
-    ...(question.asOf ? ['--exclude-newer', question.asOf, ...buildTools(question.asOf)] : []),
+    ...(question.asOf ? ['--exclude-newer', question.asOf, ...notBefore(question.asOf)] : []),
     ...(options.prereleases ? ['--prerelease', 'allow'] : []),
     // pip takes the best version of all indexes, and repositories are written for pip
     ...(options.extra.length > 0 ? ['--index-strategy', 'unsafe-best-match'] : []),
@@ -173,11 +173,15 @@ function compileArguments(question: Question, folder: string): string[] {
   ];
 }
 
-/** uv builds packages without a pyproject.toml by setuptools 40.8 or newer, which was not there before February 2019. */
-const SETUPTOOLS_40_8 = '2019-03-01T00:00:00.000Z';
+/** What cannot be as old as all that: uv builds packages without a pyproject.toml by setuptools 40.8 or newer, and kernels have floors. */
+const NOT_BEFORE: Readonly<Record<string, string>> = {
+  setuptools: '2019-03-01T00:00:00.000Z',
+  ipykernel: '2018-03-01T00:00:00.000Z',
+  ipython: '2017-05-01T00:00:00.000Z',
+};
 
-function buildTools(asOf: string): string[] {
-  return asOf < SETUPTOOLS_40_8 ? ['--exclude-newer-package', `setuptools=${SETUPTOOLS_40_8}`] : [];
+function notBefore(asOf: string): string[] {
+  return Object.entries(NOT_BEFORE).flatMap(([name, at]) => (asOf < at ? ['--exclude-newer-package', `${name}=${at}`] : []));
 }
 
 function publicPart(env: Record<string, string>, { index }: Uv): Record<string, string> {

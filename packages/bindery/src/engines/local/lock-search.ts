@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
@@ -9,7 +10,7 @@ import type { Failure, Wheelless } from './lock-failure.ts';
 import { hasOwnIndexes, resolve, type Answer, type Builds, type Question, type ResolveDeps, type Scratch } from './lock-resolve.ts';
 import { mergedWithLocked } from './lock-locked.ts';
 import { SourceOnly } from './lock-sources.ts';
-import { isDirect, normalised, pinsOf, type Wishes } from './lock-wishes.ts';
+import { floors, isDirect, normalised, pinsOf, type Wishes } from './lock-wishes.ts';
 
 export interface Search {
   readonly wishes: Wishes;
@@ -58,10 +59,10 @@ export async function search(search: Search, deps: ResolveDeps): Promise<Found> 
     const attempt: Attempt = (interpreter, builds) => ask(interpreter, builds, paths, search, deps);
     const unfit: Unfit[] = [];
     const sourcesAlone = ({ name, version }: Wheelless): Promise<boolean> => sources.has(name, version);
-    const common = { attempt, sources, pins: pinsOf(search.wishes), log: deps.log };
+    const common = { attempt, sources, pins: pinsOf(search.wishes), pinned: [], log: deps.log };
     const built = new Map<Interpreter, string[]>();
     for (const interpreter of search.candidates) {
-      const only: string[] = [];
+      const only: string[] = [...common.pinned];
       built.set(interpreter, only);
       const answer = await fewestBuilds(interpreter, { ...common, only, mayBuild: sourcesAlone });
       if ('packages' in answer) return found(search, interpreter, answer.packages, unfit);
@@ -101,6 +102,8 @@ interface Building {
   readonly sources: SourceOnly;
   /** Versions that the repository names exactly. */
   readonly pins: readonly Wheelless[];
+  /** Those of them that exist as sources alone, for every interpreter: grows. */
+  readonly pinned: string[];
   /** What is built: grows. */
   readonly only: string[];
   readonly mayBuild: (one: Wheelless) => Promise<boolean>;
@@ -108,7 +111,7 @@ interface Building {
 }
 
 /** Lets exactly those packages be built that cannot be had otherwise and may be. */
-async function fewestBuilds(interpreter: Interpreter, { attempt, sources, pins, only, mayBuild, log }: Building): Promise<Answer> {
+async function fewestBuilds(interpreter: Interpreter, { attempt, sources, pins, pinned, only, mayBuild, log }: Building): Promise<Answer> {
   for (;;) {
     const answer = await attempt(interpreter, { only });
     if ('packages' in answer) return answer;
@@ -119,16 +122,13 @@ async function fewestBuilds(interpreter: Interpreter, { attempt, sources, pins, 
     const left = failure.packages.map((one) => ({ ...one, name: normalised(one.name) })).filter(fresh);
     // one that is built is never taken as a wheel: first those of which there is none in any version, or in the only one that is wanted
     let more = await chosen(left, ({ name }) => sources.has(name, undefined));
-    more.push(
-      ...(await chosen(
-        pins.filter((pin) => fresh(pin) && !more.includes(pin.name)),
-        ({ name, version }) => sources.has(name, version),
-      )),
-    );
+    const found = await chosen(pins.filter(fresh), ({ name, version }) => sources.has(name, version));
+    pinned.push(...found);
+    more = [...new Set([...more, ...found])];
     if (more.length === 0) more = await chosen(left, mayBuild);
     if (more.length === 0) return answer;
     only.push(...more);
-    log.info(`${more.join(', ')}: no wheel, so they are built to learn what they need.`);
+    log.info(`${more.toSorted().join(', ')}: no wheel, so they are built to learn what they need.`);
   }
 }
 
@@ -170,7 +170,7 @@ async function ask(interpreter: Interpreter, builds: Builds, paths: readonly str
   const question: Question = {
     ...common,
     requirements: [...requirements, ...own],
-    constraints,
+    constraints: [...constraints, ...(pythonVersion === undefined ? floors(wishes) : [])],
     paths,
     noDependencies: false,
     strange,
@@ -183,7 +183,7 @@ async function ask(interpreter: Interpreter, builds: Builds, paths: readonly str
   );
   if ('failure' in taken) return taken;
   return mergedWithLocked(taken.packages, locked, (pins) =>
-    resolve({ ...question, constraints: [...constraints, ...pins] }, scratch, deps),
+    resolve({ ...question, constraints: [...question.constraints, ...pins] }, scratch, deps),
   );
 }
 
@@ -191,6 +191,8 @@ async function ask(interpreter: Interpreter, builds: Builds, paths: readonly str
 async function copyLocals({ wishes, scratch, tree }: Search, deps: ResolveDeps): Promise<readonly string[]> {
   if (wishes.locals.length === 0) return [];
   const source = join(scratch.folder, 'source');
+  const paths = wishes.locals.map(({ path, extras }) => join(source, path) + (extras.length > 0 ? `[${extras.join(',')}]` : ''));
+  if (existsSync(source)) return paths; // asked before, for the other layout
   await mkdir(source);
   const result = await deps.sandboxed({
     argv: ['cp', '-a', '--', `${tree.folder}/.`, source],
@@ -205,7 +207,7 @@ async function copyLocals({ wishes, scratch, tree }: Search, deps: ResolveDeps):
     throw new BinderyError('build_failed', 'The repository could not be copied for its package to be read.', {
       logTail: result.stderr.slice(-4000),
     });
-  return wishes.locals.map(({ path, extras }) => join(source, path) + (extras.length > 0 ? `[${extras.join(',')}]` : ''));
+  return paths;
 }
 
 function found(

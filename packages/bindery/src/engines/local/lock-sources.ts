@@ -2,6 +2,9 @@ import type { IndexSettings } from '../../clients/package-index.ts';
 import { IndexReader } from '../../clients/package-page.ts';
 import { normalised } from './lock-wishes.ts';
 
+/** Pages of an index that are asked for at once. */
+const AT_ONCE = 16;
+
 /** Tells packages that exist as sources alone for this machine from those that have wheels of other Pythons. Asks the index once a package. */
 export class SourceOnly {
   readonly #reader: IndexReader;
@@ -23,9 +26,15 @@ export class SourceOnly {
     return !wheels.some((file) => version === undefined || file.split('-')[1]?.toLowerCase() === version.toLowerCase());
   }
 
-  /** True when the index has a project of that name. */
-  async knows(name: string): Promise<boolean> {
-    return (await this.#names(name)) !== undefined;
+  /** Which of the specifications name a project that the index does not have. */
+  async unknown(specs: readonly string[], nameOf: (spec: string) => string): Promise<Set<string>> {
+    const unknown = new Set<string>();
+    const left = specs.values();
+    const work = async (): Promise<void> => {
+      for (const spec of left) if ((await this.#names(nameOf(spec))) === undefined) unknown.add(spec);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    return new Set(specs.filter((spec) => unknown.has(spec)));
   }
 
   #names(name: string): Promise<readonly string[] | undefined> {

@@ -26,8 +26,8 @@ export interface Wishes {
   readonly exact: boolean;
 }
 
-/** What the server is made of where it shares the environment. */
-export const JOINT: readonly string[] = ['jupyterlab', 'notebook', 'jupytext'];
+/** What the server is made of where it shares the environment, no older than serve.py can start. */
+export const JOINT: readonly string[] = ['jupyterlab>=3', 'jupyter-server>=1.8', 'notebook', 'jupytext'];
 
 /** Collects what the plan's steps ask for. Throws `file_invalid` for a line that is more than a requirement. */
 export function wishesOf(plan: BuildPlan): Wishes {
@@ -59,6 +59,15 @@ export function additions(wishes: Wishes, layout: 'split' | 'joint', pythonVersi
     ...(old && !named.has('setuptools') ? ['setuptools<81'] : []),
     ...(layout === 'joint' ? JOINT : []),
   ];
+}
+
+/**
+ * Where newer ones have no wheels, a resolver goes back to kernels of a time when there was no Python 3.7. A repository that names the package
+ * has the say.
+ */
+export function floors({ requirements, locked }: Wishes): readonly string[] {
+  const named = new Set([...requirements, ...locked].map(nameOf));
+  return ['ipykernel>=4.8', 'ipython>=6'].filter((line) => !named.has(nameOf(line)));
 }
 
 /** Normalised name of a requirement (PEP 503); undefined for a bare address. */
@@ -100,12 +109,14 @@ function exactVersion(requirement: string): string | undefined {
   return /^[\w.-]+\s*(?:\[[^\]]*\])?\s*===?\s*([^\s*,;]+)\s*(?:;.*|--hash.*|#.*)?$/.exec(requirement.trim())?.[1];
 }
 
-/** Names and versions of the packages that the repository wants in one version and no other. */
+/** Names and versions of the packages that the repository wants in one version and no other; those for other systems are left out. */
 export function pinsOf({ requirements, locked }: Wishes): readonly { readonly name: string; readonly version: string }[] {
-  return [...requirements, ...locked].flatMap((requirement) => {
+  const pins = [...requirements, ...locked].flatMap((requirement) => {
     const [name, version] = [nameOf(requirement), exactVersion(requirement)];
-    return name === undefined || version === undefined ? [] : [{ name, version }];
+    const elsewhere = /;.*\b(?:win32|windows|darwin)\b/i.test(requirement);
+    return name === undefined || version === undefined || elsewhere ? [] : [{ name, version }];
   });
+  return pins.filter(({ name, version }) => pins.every((other) => other.name !== name || other.version === version));
 }
 
 /** uv reads more than requirements from a file of requirements: options, other files, and the process's environment. */

@@ -173,9 +173,10 @@ test('versions with wheels for other interpreters alone are built on the oldest 
 
 test('wheels for other systems are none for this machine, and pins without wheels are built together', async () => {
   const packages = ['one', 'two', 'three'].map((name) => sdist(name, '1.0'));
-  await using fake = await index([...packages, wheel('one', '1.0', { tag: 'py3-none-win_amd64' }), wheel('two', '2.0')]);
+  const elsewhere = wheel('one', '1.0', { tag: 'py3-none-win_amd64' });
+  await using fake = await index([...packages, elsewhere, wheel('two', '2.0'), sdist('four', '1.0')]);
   const { lock, deps, orders, lines } = await bench(fake);
-  const made = await lock(python('one==1.0', 'two==1.0', 'three==1.0'));
+  const made = await lock(python('one==1.0', 'two==1.0', 'three==1.0', 'four==1.0; sys_platform == "win32"'));
   assert.equal(made.python.version, (await deps.interpreters.list(signal))[0]?.version);
   assert.deepEqual(
     made.packages.filter(({ from }) => from === 'source').map(({ requirement }) => requirement),
@@ -183,7 +184,7 @@ test('wheels for other systems are none for this machine, and pins without wheel
   );
   assert.equal(orders.length, 1);
   assert.ok(
-    lines.some((line) => /one.*no wheel, so they are built/.test(line)),
+    lines.some((line) => line === 'one, three, two: no wheel, so they are built to learn what they need.'),
     lines.join('\n'),
   );
 });
@@ -294,6 +295,34 @@ test('the server in the environment: settled by what is locked, with the reason'
   assert.ok(!pins(split).includes('jupyterlab==7.0'));
 });
 
+test('a server that is too old to be started is not: ours is beside the environment, and that is told', async () => {
+  const old = wheel('jupyter-client', '5.0');
+  const proxy = wheel('jupyter-server-proxy', '1.0', { requires: ['jupyter-client'] });
+  const server = wheel('jupyter-server', '8.0', { requires: ['jupyter-client>=6'] });
+  const files = [old, wheel('jupyter-client', '7.0'), proxy, server, wheel('notebook', '6.0')];
+  await using fake = await startPackageIndex([...files, ...BASICS.filter(({ name }) => !name.startsWith('jupyter_server'))]);
+  const { lock } = await bench(fake);
+  const made = await lock(python('jupyter-server-proxy', 'jupyter-client==5.0'));
+  assert.equal(made.layout, 'split');
+  assert.ok(pins(made).includes('jupyter-client==5.0') && !pins(made).includes('jupyterlab==7.0'));
+  assert.ok(
+    made.notes.some((note) => /jupyter-server-proxy.*no server that can be started here: ours is beside it/.test(note)),
+    made.notes.join('\n'),
+  );
+  const asked = await lock({ ...python('jupyter-client==5.0'), layout: 'joint', layoutBecause: 'postBuild runs “jupyter”' });
+  assert.ok(asked.notes.some((note) => /\(postBuild runs “jupyter”\)/.test(note)));
+});
+
+test('an old kernel that has wheels is not gone back to where a newer one needs sources', async () => {
+  const at = { uploaded: '2018-06-01T00:00:00Z' };
+  const kernels = [wheel('ipykernel', '4.0', at), wheel('ipykernel', '4.8', { ...at, requires: ['bare'] })];
+  const basics = BASICS.filter(({ name }) => !name.startsWith('ipykernel'));
+  await using fake = await startPackageIndex([...basics, ...kernels, sdist('bare', '1.0', at)]);
+  const { lock } = await bench(fake);
+  assert.ok(pins(await lock({})).includes('ipykernel==4.8'));
+  assert.ok(pins(await lock(python('ipykernel==4.0'))).includes('ipykernel==4.0'));
+});
+
 test('a lock file of the repository is taken as it is; the kernel comes beside it without moving a pin', async () => {
   const [old, young] = [wheel('one', '1.0'), wheel('one', '2.0')];
   const kernel = wheel('ipykernel', '8.0', { requires: ['one'] });
@@ -345,6 +374,17 @@ test('a package of the repository: what it needs is in the lock, it itself is no
   assert.ok(orders.every((order) => !order.writable.includes(source)));
 });
 
+test('a package of the repository beside one that touches the server: asked for both layouts, copied once', async () => {
+  await using fake = await index([wheel('jupyter-server-proxy', '4.0')]);
+  const { lock, orders } = await bench(fake);
+  const source = join(folder, 'touching');
+  await mkdir(source);
+  for (const [path, text] of project('mine', '1', { requires: ['jupyter-server-proxy'] })) await writeFile(join(source, path), text);
+  const local: Step = { uses: 'local', because: 'setup.py', inputs: [], path: '.', editable: false, extras: [] };
+  assert.equal((await lock({ steps: [local], reads: 'tree' }, { folder: source })).layout, 'joint');
+  assert.equal(orders.filter(({ argv }) => argv[0] === 'cp').length, 1);
+});
+
 for (const line of [
   '-r /etc/passwd',
   'one\n--index-url http://127.0.0.1:1/',
@@ -364,6 +404,7 @@ for (const [line, code, message] of [
     'fetch_failed',
     /leads to http:\/\/127\.0\.0\.1:9\/one, which could not be fetched: .*(?:Failed to connect|refused)/,
   ],
+  ['one @ http://127.0.0.1:9/one.zip', 'fetch_failed', /leads to http:\/\/127\.0\.0\.1:9\/one\.zip, which could not be fetched: .*refused/],
   ['./nothing', 'file_invalid', /names a file that the repository does not have: nothing\./],
   ['one @ http://HERE/files/one-1.0-py3-none-any.whl', 'unsatisfiable', /leads to http:\/\/127.*where nothing is \(404 Not Found\)/],
 ] as const)

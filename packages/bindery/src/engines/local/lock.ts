@@ -1,3 +1,4 @@
+import { BinderyError } from '@bindery/wire/errors.ts';
 import { digestOf } from '../../base/canonical.ts';
 import { instant, type Clock } from '../../base/clock.ts';
 import type { StageLog } from '../../contracts/engine.ts';
@@ -54,23 +55,36 @@ type Resolved = Omit<CondaFound, 'conda'> & { readonly conda?: CondaFound['conda
 /** Everything from the Python index, for an interpreter of this machine. */
 async function lockPython({ plan, wishes, tree, scratch, now }: Asked, deps: LockDeps & ResolveDeps): Promise<Resolved> {
   const { interpreters, notes } = await deps.interpreters.candidates(plan.base.python, deps.log, deps.signal);
-  const ask = (candidates: readonly Interpreter[], layout: 'split' | 'joint'): Promise<Found> => {
+  const ask = (candidates: readonly Interpreter[], layout: 'split' | 'joint', because = plan.base.python.because): Promise<Found> => {
     const own = (interpreter: Interpreter): readonly string[] => additions(wishes, layout, interpreter.version);
-    const { because } = plan.base.python;
     return search({ wishes, candidates, additions: own, tree, scratch, asOf: plan.asOf, now, because }, deps);
   };
-  const asked = plan.layout === 'joint' ? 'joint' : 'split';
-  const first = await ask(interpreters, asked);
-  const reason = plan.layout === 'auto' ? jointReason(first.packages) : undefined;
-  const found =
-    reason === undefined ? first : await ask([first.interpreter, ...interpreters.filter((one) => one !== first.interpreter)], 'joint');
-  return {
+  const said = (found: Found, layout: 'split' | 'joint', layoutBecause: string): Resolved => ({
     python: found.interpreter,
-    layout: reason === undefined ? asked : 'joint',
-    layoutBecause: plan.layout === 'auto' ? (reason ?? 'no package touches the server') : plan.layoutBecause,
+    layout,
+    layoutBecause,
     packages: found.packages,
     notes: [...notes, ...found.notes],
-  };
+  });
+  const split = plan.layout === 'joint' ? undefined : await ask(interpreters, 'split');
+  const touched = split === undefined || plan.layout === 'split' ? undefined : jointReason(split.packages);
+  if (split !== undefined && touched === undefined)
+    return said(split, 'split', plan.layout === 'split' ? plan.layoutBecause : 'no package touches the server');
+  const first = interpreters.toSorted((a, b) => Number(b === split?.interpreter) - Number(a === split?.interpreter));
+  const reason = touched ?? plan.layoutBecause;
+  try {
+    return said(await ask(first, 'joint', first[0] === interpreters[0] ? undefined : 'newer ones do not fit'), 'joint', reason);
+  } catch (error) {
+    if (!(error instanceof BinderyError) || error.code !== 'unsatisfiable') throw error;
+    const apart =
+      split ??
+      (await ask(interpreters, 'split').catch((): never => {
+        throw error;
+      }));
+    const why = 'what the repository wants leaves no server that can be started here';
+    const { notes: own, ...rest } = said(apart, 'split', why);
+    return { ...rest, notes: [...own, `One environment for server and kernel was wanted (${reason}), but ${why}: ours is beside it.`] };
+  }
 }
 
 /** Leaves out what a conda file names and the Python index does not have; it is listed for people. */
@@ -84,8 +98,7 @@ async function onIndex(
   if (translated.size === 0) return { wishes, absent: [] };
   const sources = await SourceOnly.open(uv.index, signal);
   try {
-    const absent = new Set<string>();
-    for (const spec of translated) if (!(await sources.knows(nameOf(spec) ?? spec))) absent.add(spec);
+    const absent = await sources.unknown([...translated], (spec) => nameOf(spec) ?? spec);
     const names = [...absent].map((spec) => nameOf(spec) ?? spec).join(', ');
     return {
       wishes: { ...wishes, requirements: wishes.requirements.filter((line) => !absent.has(line)) },
