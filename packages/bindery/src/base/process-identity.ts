@@ -35,7 +35,7 @@ export function isAlive(known: ProcessIdentity): boolean {
 
 /** The same from ps, which every UNIX has. */
 export function toldByPs(pid: number): ProcessIdentity | undefined {
-  const said = runNow(['ps', '-o', 'stat=,lstart=', '-p', String(pid)], { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' });
+  const said = runNow(['ps', '-o', 'stat=', '-o', 'lstart=', '-p', String(pid)], { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' });
   const [, state = 'Z', start = ''] = /^\s*(\S+)\s+(\S.*?)\s*$/.exec(said) ?? [];
   return state.startsWith('Z') ? undefined : { pid, startTime: Date.parse(`${start} UTC`) / 1000, bootId: '' };
 }

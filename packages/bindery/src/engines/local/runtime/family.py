@@ -94,7 +94,8 @@ def from_proc():
 
 def from_ps():
     """What every UNIX has; threads are not counted there."""
-    words = ["ps", "-axo", "pid=,ppid=,rss=,stat=,lstart="]
+    # one column an option: that of macOS takes all that follows a `=` for the column's title
+    words = ["ps", "-ax", *(word for name in ("pid", "ppid", "rss", "stat", "lstart") for word in ("-o", f"{name}="))]
     text = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}).stdout.decode()
     found = {}
     for line in text.splitlines():
