@@ -1,7 +1,7 @@
 // The hub's part of the boundary suite, run as one user in one network: `body.ts ORDER`. Prints what it and the probes saw as one JSON line.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -269,18 +269,23 @@ open(".gitattributes", "w").write("* filter=x\\n")
 `;
 }
 
+const namespace = (process: string, kind: string): string => readlinkSync(`/proc/${process}/ns/${kind}`);
+
 /** What this machine sees of the session's processes. */
 function hostView(session: Session, uid: number): Seen['host'] {
   const result: Seen['host'] = [];
   for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
     try {
       const argv = readFileSync(`/proc/${name}/cmdline`, 'utf8');
-      if (!argv.includes('ipykernel_launcher') && !argv.includes(session.id)) continue;
+      const server = readFileSync(`/proc/${name}/comm`, 'utf8') === 'jupyter-lab\n';
+      if (!server && !argv.includes('ipykernel_launcher') && !argv.includes(session.id)) continue;
       const status = readFileSync(`/proc/${name}/status`, 'utf8');
       const field = (key: string): string => new RegExp(`^${key}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '';
-      if (argv.includes('ipykernel_launcher') && Number(field('Uid').split('\t')[0]) !== uid) continue;
+      if ((server || argv.includes('ipykernel_launcher')) && Number(field('Uid').split('\t')[0]) !== uid) continue;
       result.push({
         kernel: argv.includes('ipykernel_launcher'),
+        server,
+        shared: server ? readdirSync('/proc/self/ns').filter((kind) => namespace(name, kind) === namespace('self', kind)) : [],
         uid: Number(field('Uid').split('\t')[0]),
         capabilities: field('CapEff'),
         noNewPrivs: field('NoNewPrivs'),

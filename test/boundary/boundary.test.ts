@@ -98,6 +98,8 @@ function certificates(): Record<string, string> {
   return file === undefined ? {} : { SSL_CERT_FILE: file };
 }
 
+const isRuntime = (at: string, source: string): boolean => /\/cache\/tools\/server-[0-9a-f]{16}\/prefix$/.test(at) && source.endsWith(at);
+
 /** Every wall, as seen from inside. */
 function walls(probe: () => Probe, whole: () => Seen, place: 'session' | 'build', root: boolean): void {
   const others = (): [string, Probe['processes'][string]][] => Object.entries(probe().processes);
@@ -113,7 +115,10 @@ function walls(probe: () => Probe, whole: () => Seen, place: 'session' | 'build'
   });
 
   test('no file of the machine, of the hub, of another session or of the store can be read', () => {
+    const runtime = probe().mounts.find(({ at, root: source }) => isRuntime(at, source))?.at;
     for (const [path, result] of Object.entries(probe().read)) {
+      // The notebook server's files lie where they lie outside: of the folders on the way there is nothing but the way.
+      if (Array.isArray(result) && result.length === 1 && runtime?.startsWith(`${path}/${String(result[0])}/`)) continue;
       if (path === '/root' && Array.isArray(result))
         assert.ok(
           result.every((name) => name === '.pyenv' || name === '.local'),
@@ -138,7 +143,7 @@ function walls(probe: () => Probe, whole: () => Seen, place: 'session' | 'build'
     ]);
     for (const { at, options, root: source } of probe().mounts) {
       const interpreter = at === source && /python|pyenv|\/usr\/local/.test(at);
-      assert.ok(allowed.test(at) || interpreter, `${at} is mounted`);
+      assert.ok(allowed.test(at) || interpreter || isRuntime(at, source), `${at} is mounted`);
       assert.ok(options.includes('nosuid'), `${at} honours set-user-id bits`);
       if (!at.startsWith('/dev/')) assert.ok(options.includes('nodev'), `${at} may hold devices`);
       if (!writable.has(at) && !/^\/dev\/(null|zero|full|random|urandom|tty|console)$/.test(at))
@@ -171,7 +176,7 @@ function walls(probe: () => Probe, whole: () => Seen, place: 'session' | 'build'
     assert.ok(probe().pids.length < 20, `${probe().pids.length} processes`);
     assert.ok(Math.max(...probe().pids) < 1000, 'numbers of a namespace of its own');
     const names = others().map(([, { name }]) => name);
-    for (const name of names) assert.match(name, /^(bwrap|python[\d.]*|sh|postBuild|start|iou-.*)$/);
+    for (const name of names) assert.match(name, /^(bwrap|cat|jupyter-lab|python[\d.]*|sh|postBuild|start|iou-.*)$/);
   });
 
   test("no process's environment, command line or memory gives the machine's secrets away", () => {
@@ -286,13 +291,24 @@ function walls(probe: () => Probe, whole: () => Seen, place: 'session' | 'build'
 /** What the machine sees, before and after. */
 function machine(seen: () => Seen, root: boolean): void {
   test('every process of a session is without rights and behind the filter', () => {
-    const kernels = seen().host.filter(({ kernel }) => kernel);
-    assert.ok(kernels.length > 0);
-    for (const { uid, capabilities, noNewPrivs, seccomp } of kernels) {
+    const insiders = seen().host.filter(({ kernel, server }) => kernel || server);
+    assert.ok(insiders.some(({ kernel }) => kernel) && insiders.some(({ server }) => server));
+    for (const { uid, capabilities, noNewPrivs, seccomp } of insiders) {
       assert.match(capabilities, /^0+$/);
       assert.deepEqual([noNewPrivs, seccomp], ['1', '2']);
       assert.ok(root ? uid > 100_000 : uid === NOBODY);
     }
+  });
+
+  test('the server, forked outside, is in every namespace of its sandbox', () => {
+    const allowed = ['time', 'time_for_children', ...(root ? ['user'] : [])];
+    const servers = seen().host.filter(({ server }) => server);
+    assert.ok(servers.length > 0);
+    for (const { shared } of servers)
+      assert.deepEqual(
+        shared.filter((kind) => !allowed.includes(kind)),
+        [],
+      );
   });
 
   test("no command line and no environment holds the server's token", () => {

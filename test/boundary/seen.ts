@@ -88,7 +88,17 @@ export interface Seen {
   readonly build: Probe;
   readonly kernel: { readonly fds: Results; readonly argv: string; readonly token: boolean };
   /** The session's processes as the machine sees them. */
-  readonly host: { kernel: boolean; uid: number; capabilities: string; noNewPrivs: string; seccomp: string; token: boolean }[];
+  readonly host: {
+    kernel: boolean;
+    server: boolean;
+    /** Kinds of the server's namespaces that are the machine's. */
+    shared: string[];
+    uid: number;
+    capabilities: string;
+    noNewPrivs: string;
+    seccomp: string;
+    token: boolean;
+  }[];
   /** What changing the environment from within said. */
   readonly changes: string;
   readonly storeUnchanged: boolean;

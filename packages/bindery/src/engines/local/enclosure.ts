@@ -58,7 +58,7 @@ export async function bounded(
   const { enforced } = place.limits;
   return {
     group,
-    join: group.joinFiles,
+    groupFiles: group.joinFiles,
     groups: group.joinFiles.map((file) => dirname(file)),
     oomEvents: group.oomEvents ?? null,
     rlimits: Object.fromEntries(rlimits(allowed, enforced, ownUser).map(({ name: kind, value }) => [`RLIMIT_${kind}`, value])),

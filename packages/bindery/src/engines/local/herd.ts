@@ -4,18 +4,21 @@ import { join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { killGroup, start, type RunningProcess } from '../../base/run.ts';
 import { RUNTIME, type Place } from './place.ts';
+import type { ServerRuntime } from './server-runtime.ts';
 
 /**
- * Starts supervisors through one small process that forks them (runtime/herd.py): a fork of the hub itself copies the page tables of a
- * hundred megabytes, on the thread that serves everybody. It ends with the hub; the supervisors do not.
+ * Starts supervisors and servers through one process that forks them, loaded with all that they need (runtime/herd.py): a fork of the hub itself
+ * copies the page tables of a hundred megabytes, on the thread that serves everybody. It ends with the hub; what it forked does not.
  */
 export class Herd {
   readonly #place: Place;
+  readonly #runtime: () => Promise<ServerRuntime>;
   readonly #socket: string;
   #process: Promise<RunningProcess> | undefined;
 
-  constructor(place: Place) {
+  constructor(place: Place, runtime: () => Promise<ServerRuntime>) {
     this.#place = place;
+    this.#runtime = runtime;
     this.#socket = join(place.config.folders.state, 'herd.sock');
   }
 
@@ -42,8 +45,14 @@ export class Herd {
   }
 
   async #start(): Promise<RunningProcess> {
-    const child = start([this.#place.python.path, '-I', '-S', '-B', join(RUNTIME, 'herd.py'), this.#socket], {
-      env: { PATH: '/usr/bin:/bin' },
+    const program = join(RUNTIME, 'herd.py');
+    const { isolated, python } = this.#place;
+    const argv: [string, ...string[]] = isolated
+      ? [join((await this.#runtime()).prefix, 'bin', 'python'), '-I', '-B', program, this.#socket, 'load']
+      : [python.path, '-I', '-S', '-B', program, this.#socket];
+    const child = start(argv, {
+      // some modules read it when they are loaded, and keep what they read
+      env: isolated ? userEnv(INSIDE, {}) : { PATH: '/usr/bin:/bin' },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     let said = '';

@@ -48,7 +48,7 @@ export class LocalLauncher implements Launcher {
 
   constructor(parts: LocalLauncherParts) {
     this.#parts = parts;
-    this.#herd = new Herd(parts.place);
+    this.#herd = new Herd(parts.place, parts.runtime);
     this.#watch = setInterval(() => void this.#look(), LOOK_EVERY_MS);
     this.#watch.unref();
     this.#forgetting = setInterval(() => void this.#forget(), FORGET_EVERY_MS);

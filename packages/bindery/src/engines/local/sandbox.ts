@@ -34,7 +34,7 @@ export interface Sandbox {
   readonly uid: number | undefined;
   /**
    * `none`: a network namespace with only its own loopback. `host`: for trusted tools alone (uv resolving wheels). `open`: one that
-   * runtime/network.py gives a way out before anything runs in it; the words `{info}` and `{block}` are replaced by file descriptors.
+   * runtime/network.py gives a way out before anything runs in it; the word `{block}` is replaced by a file descriptor.
    */
   readonly network: 'none' | 'host' | 'open';
   /** [host path, path inside] */
@@ -50,8 +50,10 @@ export interface Sandbox {
   /** Bytes of /dev/shm and of /tmp. */
   readonly shmBytes: number;
   readonly tmpBytes: number;
-  /** True: the words `{seccomp}` and, with `info`, `{info}` are replaced by file descriptors by whoever starts it. */
+  /** True: the word `{seccomp}` is replaced by a file descriptor by whoever starts it. */
   readonly seccomp: boolean;
+  /** True: the sandbox tells its first process on a file descriptor that replaces the word `{info}`. */
+  readonly info?: boolean;
   readonly command: readonly string[];
 }
 
@@ -82,7 +84,8 @@ export function sandboxArgv(box: Sandbox): string[] {
     '--unshare-uts',
     '--unshare-cgroup-try',
     ...(box.network === 'none' || (box.network === 'open' && rooted) ? ['--unshare-net'] : []),
-    ...(box.network === 'open' ? ['--info-fd', '{info}', '--block-fd', '{block}'] : []),
+    ...(box.info ? ['--info-fd', '{info}'] : []),
+    ...(box.network === 'open' ? ['--block-fd', '{block}'] : []),
     '--hostname',
     'bindery',
     '--die-with-parent',

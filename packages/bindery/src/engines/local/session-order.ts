@@ -69,7 +69,9 @@ export async function supervisorOrder(
   const { group, ...limits } = await bounded(place, `session-${order.id}`, session, grows, uid !== undefined);
   const box = sessionBox(order, parts, made);
   const plain = {
-    ...started(place, box),
+    ...started(place, { ...box, command: [] }),
+    command: box.command,
+    join: joins(order, parts, made) ? { uid: uid ?? null, env: { ...box.env, PWD: box.cwd }, cwd: box.cwd, seccomp: place.seccomp } : null,
     overlay: overlay ?? null,
     network: box.network === 'open' ? openNetworkOrder(uid === undefined) : null,
     ownUserNamespace: uid === undefined,
@@ -122,7 +124,11 @@ async function makeFolders(folder: SessionFolder, order: SessionOrder, { place, 
   return { at, home, identity, environment: at.environment, overlay: undefined, loose: { venv, tmp } };
 }
 
-function sessionBox(order: SessionOrder, parts: SessionParts, made: Made): Sandbox {
+interface SessionBox extends Sandbox {
+  readonly env: Readonly<Record<string, string>>;
+}
+
+function sessionBox(order: SessionOrder, parts: SessionParts, made: Made): SessionBox {
   const { place, runtime } = parts;
   const { at, environment, overlay } = made;
   const leftovers = leftoversOf(order);
@@ -135,6 +141,7 @@ function sessionBox(order: SessionOrder, parts: SessionParts, made: Made): Sandb
     identity: made.identity,
     cwd: at.home,
     seccomp: true,
+    info: true,
     links: [],
     shmBytes: place.config.session.shm,
     tmpBytes: Math.min(place.config.session.disk, place.config.session.memory),
@@ -149,6 +156,7 @@ function sessionBox(order: SessionOrder, parts: SessionParts, made: Made): Sandb
     read: [
       ...(overlay ? [] : [[environment, INSIDE.environment] as const]),
       [runtime.prefix, INSIDE.server],
+      [runtime.prefix, runtime.prefix], // where a server that was loaded outside finds what it loads later
       [RUNTIME, INSIDE.runtime],
       [order.tree.folder, INSIDE.tree],
       ...unique([runtime.python.prefix, ...(order.lock.conda ? [] : [order.lock.python.prefix])]).map((path) => [path, path] as const),
@@ -179,6 +187,15 @@ function installed(uv: Uv, { at, overlay, loose }: Made): Record<string, string>
   };
 }
 
+/**
+ * True when the server may be forked from one that is loaded (runtime/join.py): it is the server runtime's, which the same lock pins for every
+ * session, and the sandbox's namespaces are ours to join.
+ */
+function joins(order: SessionOrder, { place, runtime, uid }: SessionParts, { overlay }: Made): boolean {
+  const hidden = [INSIDE.home, INSIDE.environment].some((path) => runtime.prefix.startsWith(`${path}/`));
+  return place.isolated && order.lock.layout === 'split' && !order.plan.start && !hidden && (uid !== undefined || overlay !== undefined);
+}
+
 /** The repository's `start` gets the server's command and must exec it (binder.md §4.2); its files are there before it runs. */
 function startScript(path: string, serve: readonly string[], order: SessionOrder, at: Paths): readonly string[] {
   const copies = order.restore ? [] : contentCopies(order, at);
@@ -188,11 +205,12 @@ function startScript(path: string, serve: readonly string[], order: SessionOrder
 }
 
 /** A sandbox that sees the home and nothing else, for saving what was changed. */
-function saveBox(box: Sandbox, { at, home, loose }: Made, order: SessionOrder, { runtime }: SessionParts): Sandbox {
-  const path = loose && box.env !== 'inherit' ? (box.env['PATH'] ?? '') : '/usr/bin:/bin';
+function saveBox(box: SessionBox, { at, home, loose }: Made, order: SessionOrder, { runtime }: SessionParts): Sandbox {
+  const path = loose ? (box.env['PATH'] ?? '') : '/usr/bin:/bin';
   return {
     ...box,
     network: 'none',
+    info: false,
     env: { PATH: path, HOME: '/nonexistent' },
     write: [],
     links: [],

@@ -1,7 +1,7 @@
 """Runs one step of a build: mounts the environment's overlay, takes the limits, starts the sandbox, watches its disk.
 
 Run as `python -I -S enclose.py ORDER`, ORDER being a JSON file: {"argv", "env", "cwd" and "seccomp" where they are given, "loose": whether
-nothing else ends the step's children with it, "overlay" or null, "join": [files], "groups": [folders], "rlimits": {},
+nothing else ends the step's children with it, "overlay" or null, "groupFiles": [files], "groups": [folders], "rlimits": {},
 "input": file for its standard input or null, "watch": {"folders", "disk", "memory", "processes"}}. Ends with the step's exit code; 122 and a line on
 stderr when a limit was broken.
 """
@@ -29,7 +29,7 @@ def main():
     argv = filled(order["argv"], fds)
 
     def enter():
-        for path in order["join"]:
+        for path in order["groupFiles"]:
             write(path, str(os.getpid()))
         take_limits(order["rlimits"])
 
@@ -38,7 +38,7 @@ def main():
     env = order.get("env", {"PATH": "/usr/bin:/bin"})
     child = subprocess.Popen(argv, stdin=given, pass_fds=list(fds.values()), preexec_fn=enter, env=env, cwd=order.get("cwd"))
     signal.signal(signal.SIGTERM, lambda *_: child.kill())
-    family.root = child.pid
+    family.roots.add(child.pid)
     code = watch(child, Usage(order["watch"], family))
     if order["loose"]:
         family.kill()

@@ -1,8 +1,8 @@
-"""Processes that belong together where nothing but their descent says so: all that one process started, however deep.
+"""Processes that belong together where nothing but their descent says so: all that some processes started, however deep.
 
 With `loose` they are also found when those between them have ended, and `kill` ends them all: what a sandbox's PID namespace does
-elsewhere. On Linux orphans become children of whoever keeps the family, from the moment it is made: make it before its root is started,
-and name that afterwards. Elsewhere each member is remembered from look to look.
+elsewhere. On Linux orphans become children of whoever keeps the family, from the moment it is made: make it before its roots are started,
+and name those afterwards. Elsewhere each member is remembered from look to look.
 """
 
 import collections
@@ -20,8 +20,8 @@ Process = collections.namedtuple("Process", "parent state resident threads start
 
 
 class Family:
-    def __init__(self, root=None, loose=False, known=None):
-        self.root = root
+    def __init__(self, *roots, loose=False, known=None):
+        self.roots = set(roots)
         self.loose = loose
         self.known = known or {}
         self.adopts = loose and sys.platform == "linux" and adopt_orphans()
@@ -30,7 +30,7 @@ class Family:
         """{pid: Process} of the members that run now."""
         now = running()
         members = {pid for pid, start in self.known.items() if pid in now and now[pid].start == start}
-        members |= {self.root} & now.keys()
+        members |= self.roots & now.keys()
         if self.adopts:
             members |= {pid for pid, process in now.items() if process.parent == os.getpid()}
         grown = True
@@ -45,9 +45,9 @@ class Family:
         return {pid: now[pid] for pid in members}
 
     def bury(self, now):
-        """Takes note of the end of orphans that became ours. The root is waited for by whoever started it."""
+        """Takes note of the end of orphans that became ours. Roots are waited for by whoever started them."""
         for pid, process in now.items():
-            if process.state == "Z" and process.parent == os.getpid() and pid != self.root:
+            if process.state == "Z" and process.parent == os.getpid() and pid not in self.roots:
                 try:
                     os.waitpid(pid, os.WNOHANG)
                 except ChildProcessError:

@@ -1,24 +1,40 @@
-"""Forks supervisors: one small process of the hub in which everything they need is loaded, so that none of them costs the hub a fork
-of its own large process, nor a start of Python.
+"""Forks supervisors, and they servers: one process of the hub in which everything they need is loaded, so that none of them costs the hub
+a fork of its own, nor a start of Python, nor the imports of JupyterLab.
 
-Run as `python -I -S herd.py SOCKET`. Says `ready` on stdout; ends when stdin does, which is when the hub ends. Each connection to SOCKET names
+Run as `python -I -B herd.py SOCKET load` by the server runtime's Python; without `load` by any, and sessions start each their own server. Says `ready` on stdout; ends when stdin does, which is when the hub ends. Each connection to SOCKET names
 a session's folder in one line and becomes the standard output of its supervisor (supervise.py): it is closed when that ends.
 Supervisors outlive the herd.
 """
 
+import gc
+import importlib
 import os
 import select
 import signal
 import sys
+import threading
+import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import serve  # noqa: E402
 import supervise  # noqa: E402
+
+LATER = """
+IPython ipykernel.kernelspec jinja2.ext jupyter_core.migrate jupyter_server.kernelspecs.handlers jupyter_server.nbconvert.handlers
+jupyter_server.services.api.handlers jupyter_server.services.config.handlers jupyter_server.services.contents.handlers
+jupyter_server.services.events.handlers jupyter_server.services.kernels.handlers jupyter_server.services.kernelspecs.handlers
+jupyter_server.services.nbconvert.handlers jupyter_server.services.security.handlers jupyter_server.services.sessions.handlers
+jupyter_server.services.shutdown jupyter_server.view.handlers jupyter_server_terminals.app jupyter_server_terminals.handlers
+jupyterlab_jupytext nbconvert.exporters notebook.app notebook_shim.nbserver terminado.management tornado.platform.asyncio
+""".split()
+"""What a server imports while it starts and for its first requests, beside what importing JupyterLab brings."""
 
 
 def main():
     listener = supervise.listen(sys.argv[1])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a supervisor ended: its folder tells
     os.write(1, b"ready\n")
+    run = loaded() if "load" in sys.argv[2:] else None
     poll = select.poll()
     poll.register(0, select.POLLIN | select.POLLHUP)
     poll.register(listener, select.POLLIN)
@@ -29,11 +45,32 @@ def main():
         if listener.fileno() in ready:
             connection, _ = listener.accept()
             if os.fork() == 0:
-                become(listener, connection)
+                become(listener, connection, run)
             connection.close()
 
 
-def become(listener, connection):
+def loaded():
+    """What serves a session in a fork of this process; None, and sessions start each their own, where that cannot be."""
+    try:
+        app = serve.load()
+        serve.ipython_again()
+        for name in LATER:
+            try:
+                importlib.import_module(name)
+            except ImportError:
+                pass  # another version has it elsewhere: the server itself will find it
+    except Exception:
+        traceback.print_exc()
+        return None
+    if threading.active_count() > 1:
+        print("herd: an import started a thread", file=sys.stderr)
+        return None
+    gc.collect()
+    gc.freeze()  # what is here now is never looked at again, so that forks share it
+    return lambda order, fd: serve.run(order, fd, app)
+
+
+def become(listener, connection, run):
     """In the child: a supervisor, in a session of its own."""
     try:
         os.setsid()
@@ -50,7 +87,7 @@ def become(listener, connection):
         os.close(null)
         os.dup2(connection.fileno(), 1)
         connection.close()
-        supervise.main(os.fsdecode(folder[:-1]))
+        supervise.main(os.fsdecode(folder[:-1]), run=run)
         os._exit(0)
     except BaseException:
         supervise.complain()

@@ -38,12 +38,12 @@ def last_line(data):
     return (data.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
 
 
-def sandbox_pid(info, child, own_user_namespace):
-    """A process in the sandbox's network namespace whose user namespace can be entered; waits until it is there."""
+def sandbox_pid(info):
+    """The first process of a sandbox (bubblewrap's `--info-fd`), or None where it ended while it was made."""
     data = b""
     while not data.rstrip().endswith(b"}"):
         chunk = os.read(info, 4096)
         if not chunk:
-            raise RuntimeError("The sandbox ended while it was made.")
+            return None
         data += chunk
-    return child if own_user_namespace else json.loads(data)["child-pid"]
+    return json.loads(data)["child-pid"]

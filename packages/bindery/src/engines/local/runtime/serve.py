@@ -165,31 +165,31 @@ def finish_content(copying, order):
             file.write("".join(f"{line}\n" for line in order["exclude"]))
 
 
-def app_class():
+def load():
+    """Everything that is the same for all sessions and takes time: the imports, minus what makes them slow."""
+    lazy_rfc3987()
+    lazily("requests", "httpx")
+    no_ipython()
+    no_yarn()
     from jupyterlab.labapp import LabApp
 
+    eager_nudge()
     return LabApp
 
 
-def main():
-    order_fd = int(sys.argv[1])
-    order = read_order(order_fd)
+def run(order, order_fd, app=None):
+    """One session's server, to its end. `app`: what load() gave, where that was done before."""
     for fd in (order_fd, order["listen"], order["ready"]):
         os.set_inheritable(fd, False)
     copying = prepare(order)
     if order["forward"]:
         subprocess.Popen(order["forward"], stdin=subprocess.DEVNULL)
-    lazy_rfc3987()
-    lazily("requests", "httpx")
-    no_ipython()
-    no_yarn()
-    LabApp = app_class()
-    eager_nudge()
+    app = app or load()
     finish_content(copying, order)
     os.chdir(order["root"])
     if "PIP_TARGET" in os.environ:
         os.makedirs(os.environ["PIP_TARGET"], exist_ok=True)  # Python forgets folders of its path that were not there at its start
-    serve(LabApp, order, order_fd)
+    serve(app, order, order_fd)
 
 
 def serve(LabApp, order, order_fd):
@@ -226,4 +226,4 @@ def serve(LabApp, order, order_fd):
 
 
 if __name__ == "__main__":
-    main()
+    run(read_order(int(sys.argv[1])), int(sys.argv[1]))

@@ -21,6 +21,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from family import Family  # noqa: E402
+from join import HOLD, fork_into  # noqa: E402
 from mounts import filled, private_mounts, unmount, write  # noqa: E402
 from network import open_network, sandbox_pid  # noqa: E402
 from usage import Usage, out_of_memory, remove_group, take_limits  # noqa: E402
@@ -29,8 +30,11 @@ LOG_BYTES = 1 << 20
 TICK_SECONDS = 1.0
 
 
-def main(folder, ended=None):
-    """Starts and watches the session of `folder`, or with `ended` does what is left to do for one whose supervisor was killed."""
+def main(folder, ended=None, run=None):
+    """Starts and watches the session of `folder`, or with `ended` does what is left to do for one whose supervisor was killed.
+
+    run(order, fd): a server's start in a process that has all of it loaded, where the caller is one (serve.run).
+    """
     os.chdir(folder)
     with open("order.json", "rb") as file:
         order = json.load(file)
@@ -42,7 +46,7 @@ def main(folder, ended=None):
     listening = listen("jupyter.sock")
     if order["overlay"]:
         private_mounts(order["overlay"])
-    session = Session(order, listening)
+    session = Session(order, listening, run)
     reason, message = session.watch()
     finish(order, {"reason": reason, "message": message, "code": session.code}, session.family)
     tell({"event": "ended", "reason": reason})
@@ -98,9 +102,9 @@ def listen(path):
 
 
 class Session:
-    """One sandbox with a Jupyter server in it."""
+    """One sandbox with a Jupyter server in it: started there, or forked from one that is loaded (join.py)."""
 
-    def __init__(self, order, listening):
+    def __init__(self, order, listening, run):
         self.order = order
         self.code = None
         self.asked = None
@@ -113,51 +117,99 @@ class Session:
         signal.set_wakeup_fd(self.wake_write)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self.log = open("server.log", "ab", buffering=0)
+        self.output, self.output_write = os.pipe()
         order_read, self.order_write = os.pipe()
         self.ready, ready_write = os.pipe()
-        output_read, output_write = os.pipe()
-        self.output = output_read
-        fds = {"listen": listening.fileno(), "ready": ready_write, "order": order_read}
-        if order.get("seccomp"):
-            fds["seccomp"] = os.open(order["seccomp"], os.O_RDONLY)
-        if order.get("network"):
-            info, fds["info"] = os.pipe()
-            fds["block"], go = os.pipe()
-        argv = filled(order["argv"], fds)
-        self.family = Family(loose=order.get("loose", False))
-        self.child = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=output_write, stderr=output_write, pass_fds=list(fds.values()),
-            preexec_fn=self.enter, env=order.get("env", {"PATH": "/usr/bin:/bin"}), cwd=order.get("cwd"), start_new_session=order.get("loose", False),
-        )
-        for fd in (output_write, *fds.values()):
+        serve = {"listen": listening.fileno(), "ready": ready_write, "order": order_read}
+        self.loose = order.get("loose", False)
+        self.family = Family(loose=self.loose)
+        self.server = None
+        if run and order["join"]:
+            self.fork_server(run, serve)
+        else:
+            self.start_server(serve)
+        for fd in (self.output_write, ready_write, order_read):
             os.close(fd)
-        listening.detach()
-        serve = {**order["serve"], "listen": fds["listen"], "ready": fds["ready"]}
-        try:
-            write_all(self.order_write, json.dumps(serve).encode() + b"\n")
-        except OSError:
-            pass  # it died at once: watch() says so with its log
-        if order.get("network"):
-            self.open_network(info, go)
-        self.family.root = self.child.pid
+        listening.close()
+        self.family.roots |= {self.child.pid} if self.server is None else {self.child.pid, self.server}
         self.used = Usage(order["watch"], self.family)
         self.remember()
         tell({"event": "started", "pid": self.child.pid})
 
-    def open_network(self, info, go):
+    def start_server(self, fds):
+        """The sandbox runs the server."""
+        self.make_sandbox(self.order["command"], fds, {"stdin": subprocess.DEVNULL, "stdout": self.output_write})
+        try:
+            write_all(self.order_write, json.dumps(self.serve_order(fds)).encode() + b"\n")
+        except OSError:
+            pass  # it died at once: watch() says so with its log
+
+    def fork_server(self, run, fds):
+        """The sandbox waits, and a fork of this process joins it."""
+        hold_read, hold = os.pipe()
+        echo, echo_write = os.pipe()
+        os.write(hold, b"\n")
+        pid = self.make_sandbox(HOLD, {}, {"stdin": hold_read, "stdout": echo_write})
+        os.close(hold_read)
+        os.close(echo_write)
+        self.hold = hold
+        stands = select.select([echo], [], [], self.order["startSeconds"])[0] and os.read(echo, 1)
+        os.close(echo)
+        if not stands:
+            return  # it died at once: watch() says so with its log
+
+        def begin():
+            os.dup2(self.output_write, 1)
+            os.dup2(self.output_write, 2)
+            self.enter()
+
+        def server():
+            run(self.serve_order(fds), fds["order"])
+
+        self.server = fork_into(pid, self.order["join"], list(fds.values()), begin, server)
+
+    def serve_order(self, fds):
+        return {**self.order["serve"], "listen": fds["listen"], "ready": fds["ready"]}
+
+    def make_sandbox(self, command, fds, streams):
+        """Starts the sandbox; returns the pid of the first process in it. Without one, `command` runs as it is."""
+        order, fds = self.order, {**fds}
+        if order.get("seccomp"):
+            fds["seccomp"] = os.open(order["seccomp"], os.O_RDONLY)
+        if not self.loose:
+            info, fds["info"] = os.pipe()
+        if order.get("network"):
+            fds["block"], go = os.pipe()
+        self.child = subprocess.Popen(
+            filled([*order["argv"], *command], fds), **streams, stderr=self.output_write, pass_fds=list(fds.values()),
+            preexec_fn=self.enter, env=order.get("env", {"PATH": "/usr/bin:/bin"}), cwd=order.get("cwd"), start_new_session=self.loose,
+        )
+        for name in ("seccomp", "info", "block"):
+            if name in fds:
+                os.close(fds[name])
+        if self.loose:
+            return self.child.pid
+        pid = sandbox_pid(info)
+        os.close(info)
+        if order.get("network"):
+            if pid:
+                self.open_network(pid, go)
+            os.close(go)
+        return pid
+
+    def open_network(self, pid, go):
         """The sandbox waits for `go`: nothing runs in it before the rules of its network are set."""
         try:
-            self.network = open_network(self.order["network"], sandbox_pid(info, self.child.pid, self.order["ownUserNamespace"]))
+            # Whose network's user namespace can be entered: not bubblewrap's own.
+            self.network = open_network(self.order["network"], self.child.pid if self.order["ownUserNamespace"] else pid)
             os.write(go, b"1")
         except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
             self.ask("start", str(error))
             self.child.kill()  # nothing runs in it yet
-        os.close(info)
-        os.close(go)
 
     def enter(self):
-        """In the child, before the sandbox is made: joins its groups and takes its limits."""
-        for path in self.order["join"]:
+        """In a child outside the sandbox: joins the session's groups and takes its limits."""
+        for path in self.order["groupFiles"]:
             write(path, str(os.getpid()))
         take_limits(self.order["rlimits"])
 
@@ -197,25 +249,40 @@ class Session:
                 if not data:
                     poll.unregister(fd)
                     open_fds.discard(fd)
-            if self.child.poll() is not None:
+            if self.has_ended():
                 break
             if time.monotonic() >= next_tick:
                 self.tick(answered)
                 next_tick = time.monotonic() + TICK_SECONDS
         self.drain()
-        self.code = self.child.returncode
         return self.why(answered)
+
+    def has_ended(self):
+        """Notes the exit code. A server that was forked into the sandbox takes that down with it."""
+        if self.server is not None:
+            pid, status = os.waitpid(self.server, os.WNOHANG)
+            if pid:
+                self.server, self.code = None, os.waitstatus_to_exitcode(status)
+                self.child.kill()
+                self.child.wait()
+        if self.child.poll() is None:
+            return False
+        if self.server is not None:  # all that was in the sandbox went with it
+            os.waitpid(self.server, 0)
+        if self.code is None:
+            self.code = self.child.returncode
+        return True
 
     def kill(self):
         """A sandbox ends with its first process; without one its members are killed one by one."""
-        if self.order.get("loose", False):
+        if self.loose:
             self.family.kill()
         else:
             self.child.kill()
 
     def remember(self):
         """Leaves the members of a session without a sandbox where the next supervisor finds them."""
-        if not self.order.get("loose", False):
+        if not self.loose:
             return
         before = self.family.known
         self.family.look()

@@ -63,7 +63,7 @@ import subprocess, time
 script = "(setsid sh -c 'sleep 300 & sleep 300' &) ; sleep 300"
 family = Family(loose=True)
 child = subprocess.Popen(["sh", "-c", script])
-family.root = child.pid
+family.roots.add(child.pid)
 deadline = time.monotonic() + 20
 while len(family.look()) < 5 and time.monotonic() < deadline: time.sleep(0.01)
 members = family.look()
