@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { killGroup, start, type RunningProcess } from '../../base/run.ts';
 import { RUNTIME, type Place } from './place.ts';
+import { INSIDE, userEnv } from './sandbox.ts';
 import type { ServerRuntime } from './server-runtime.ts';
 
 /**
