@@ -128,7 +128,7 @@ async function fewestBuilds(interpreter: Interpreter, { attempt, sources, pins, 
     if (more.length === 0) more = await chosen(left, mayBuild);
     if (more.length === 0) return answer;
     only.push(...more);
-    log.info(`${more.toSorted().join(', ')}: no wheel, so they are built to learn what they need.`);
+    log.info(`${more.toSorted().join(', ')}: no wheel fits; built to learn what ${more.length === 1 ? 'it needs' : 'they need'}.`);
   }
 }
 

@@ -27,7 +27,7 @@ export interface Wishes {
 }
 
 /** What the server is made of where it shares the environment, no older than serve.py can start. */
-export const JOINT: readonly string[] = ['jupyterlab>=3', 'jupyter-server>=1.8', 'notebook', 'jupytext'];
+export const JOINT: readonly string[] = ['jupyterlab>=3', 'jupyter-server>=1.11', 'notebook', 'jupytext'];
 
 /** Collects what the plan's steps ask for. Throws `file_invalid` for a line that is more than a requirement. */
 export function wishesOf(plan: BuildPlan): Wishes {

@@ -184,7 +184,7 @@ test('wheels for other systems are none for this machine, and pins without wheel
   );
   assert.equal(orders.length, 1);
   assert.ok(
-    lines.some((line) => line === 'one, three, two: no wheel, so they are built to learn what they need.'),
+    lines.some((line) => line === 'one, three, two: no wheel fits; built to learn what they need.'),
     lines.join('\n'),
   );
 });
