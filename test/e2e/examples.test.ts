@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Kernel } from '../fakes/kernel.ts';
+import { Repository, TemporaryFolder } from '../fakes/repository.ts';
 import { realHub, type RealHub } from '../fakes/real-hub.ts';
 
 const example = (name: string): string => `file://${fileURLToPath(new URL(`../../examples/${name}`, import.meta.url))}`;
@@ -52,6 +55,15 @@ describe('the examples, as sessions', () => {
   it('postBuild: what it made is in the session, and Git says so', { timeout: 300_000 }, async () => {
     const { output } = await run('post-build', 'print(open("sum-of-primes.txt").read().strip())\n!git status --porcelain');
     assert.match(output, /^5736396\s+\?\? sum-of-primes\.txt$/);
+  });
+
+  it('postBuild that is not executable: run all the same, and Git sees no change of it', { timeout: 300_000 }, async () => {
+    using folder = new TemporaryFolder();
+    chmodSync(folder.path, 0o755);
+    const repo = new Repository(join(folder.path, 'r'));
+    repo.commit({ postBuild: '#!/bin/sh\necho made > made.txt\n' });
+    using kernel = await Kernel.start(await home.ready(`file://${repo.path}`));
+    assert.equal(await kernel.execute('!git status --porcelain'), '?? made.txt');
   });
 
   it('a package of the repository, built in the sandbox', { timeout: 300_000 }, async () => {

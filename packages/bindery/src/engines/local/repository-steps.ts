@@ -218,6 +218,13 @@ function publicIndex(uv: Uv): Record<string, string> {
   };
 }
 
+/** It need not be executable, as with repo2docker; Git sees no change of it afterwards. */
+const RUN = `mode=$(stat -c %a -- "./$1") && chmod +x -- "./$1" || exit
+"./$1"
+code=$?
+[ ! -f "./$1" ] || chmod "$mode" -- "./$1"
+exit $code`;
+
 function sentence(step: Step): string {
   if (step.uses === 'local') return `Installing the package in ${step.path === '.' ? 'the repository' : step.path}`;
   if (step.uses === 'run') return `Running ${step.path}`;
@@ -230,7 +237,7 @@ function command(step: Step, at: Paths): readonly string[] {
     const target = `${step.path === '.' ? at.home : `${at.home}/${step.path}`}${step.extras.length > 0 ? `[${step.extras.join(',')}]` : ''}`;
     return [...install, ...(step.editable ? ['-e'] : []), target];
   }
-  if (step.uses === 'run') return ['/bin/sh', '-c', 'chmod +x "./$1" && exec "./$1"', 'run', step.path];
+  if (step.uses === 'run') return ['/bin/sh', '-c', RUN, 'run', step.path];
   return [...install, '-r', `${at.work}/source.txt`];
 }
 
