@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Kernel } from '../fakes/kernel.ts';
-import { Repository, TemporaryFolder } from '../fakes/repository.ts';
+import { wheel } from '../fakes/package-files.ts';
 import { realHub, type RealHub } from '../fakes/real-hub.ts';
+import { Repository, TemporaryFolder } from '../fakes/repository.ts';
 
 const example = (name: string): string => `file://${fileURLToPath(new URL(`../../examples/${name}`, import.meta.url))}`;
 
@@ -45,6 +46,15 @@ describe('the examples, as sessions', () => {
     const model = (await response.json()) as { type: string; content: { cells: { cell_type: string }[] } };
     assert.equal(model.type, 'notebook');
     assert.ok(model.content.cells.some(({ cell_type: type }) => type === 'code'));
+  });
+
+  it('wheels that lie in the repository: installed from there', { timeout: 300_000 }, async () => {
+    using folder = new TemporaryFolder();
+    const repository = new Repository(`${folder.path}/repository`);
+    const own = wheel('bindery-own', '1.6', { requires: ['iniconfig'], code: 'where = "the repository"\n' });
+    repository.commit({ 'requirements.txt': '--find-links wheels\nbindery-own\n', [`wheels/${own.name}`]: own.bytes });
+    using kernel = await Kernel.start(await home.ready(repository.url, { ref: 'main' }));
+    assert.equal(await kernel.execute('import bindery_own, iniconfig; print(bindery_own.where)'), 'the repository');
   });
 
   it('start: what it exports is there, in kernels too', { timeout: 300_000 }, async () => {

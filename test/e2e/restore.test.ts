@@ -37,7 +37,13 @@ describe('a session is started again with what an ended one changed', () => {
   for (const [what, files] of [
     ['', {}],
     [', before its start script runs', { 'binder/start': '#!/bin/sh\ncp index.txt seen.txt\nexec "$@"\n' }],
-    [', over what postBuild left', { 'binder/start': '', 'binder/postBuild': '#!/bin/sh\necho made > made.txt\n' }],
+    [
+      ', over what postBuild left',
+      {
+        'binder/start': '',
+        'binder/postBuild': '#!/bin/sh\necho made > made.txt\nmkdir -m 700 closed\ncp made.txt closed\nchmod 600 closed/made.txt\n',
+      },
+    ],
   ] as const)
     it(`changes, new files and removals are there again${what}`, { timeout: 300_000 }, async () => {
       repository.commit(files);
@@ -64,7 +70,7 @@ describe('a session is started again with what an ended one changed', () => {
       assert.equal((await contents(at, 'unwanted.txt')).status, 404);
       assert.equal((await contents(at, later)).status, 404, 'over the same commit');
       if (what.includes('start script')) assert.equal(await read(at, 'seen.txt'), 'changed');
-      if (what.includes('postBuild')) assert.equal(await read(at, 'made.txt'), 'made\n');
+      if (what.includes('postBuild')) for (const name of ['made.txt', 'closed/made.txt']) assert.equal(await read(at, name), 'made\n');
       const again = await stop(second.sessionId);
       assert.ok((again.savedBytes ?? 0) > 0, 'and is saved again at the end');
     });

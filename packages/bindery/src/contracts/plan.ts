@@ -79,6 +79,8 @@ export interface LockedPackage {
   readonly version: string;
   /** `wheel`: the index has a wheel with one of these hashes for this machine; `source`: must be built in the sandbox. */
   readonly from: 'wheel' | 'source';
+  /** It lies in a folder of the repository that the plan names by `--find-links`, and is installed from there, as if it were a source. */
+  readonly own?: true;
   /** `sha256:…` of the files the index vouches for; empty for direct references (`name @ git+https://…`). */
   readonly hashes: readonly string[];
   /** The requirement line to install: `name==version` or `name @ url`. */

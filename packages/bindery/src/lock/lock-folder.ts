@@ -14,6 +14,7 @@ const LockedPackage = z.strictObject({
   name: z.string(),
   version: z.string(),
   from: z.enum(['wheel', 'source']),
+  own: z.literal(true).optional(),
   hashes: z.array(z.string().regex(/^sha256:[0-9a-f]{64}$/)),
   requirement: z.string(),
 });

@@ -53,6 +53,9 @@ function locked(entry: Entry, elsewhere: boolean): LockedPackage {
     const place = subdirectory ? `#subdirectory=${subdirectory}` : '';
     return { name, version, from: isWheel ? 'wheel' : 'source', hashes: sha256([entry.archive]), requirement: `${name} @ ${url}${place}` };
   }
+  // a folder of the repository: what lies there is installed as the repository's own packages are, into its environment alone (I7)
+  const own = [...(entry.wheels ?? []), ...(entry.sdist ? [entry.sdist] : [])].filter(({ url = 'file:' }) => url.startsWith('file:'));
+  if (own.length > 0) return { name, version, from: 'source', own: true, hashes: sha256(own), requirement: `${name}==${version}` };
   const wheels = entry.wheels ?? [];
   const files = wheels.length > 0 ? wheels : entry.sdist ? [entry.sdist] : [];
   const from = wheels.length > 0 ? 'wheel' : 'source';

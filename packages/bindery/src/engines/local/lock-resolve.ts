@@ -51,6 +51,8 @@ export interface Question {
   readonly constraints: readonly string[];
   /** Folders of packages of the repository, with extras: `/scratch/source/.[test]`. */
   readonly paths: readonly string[];
+  /** Folders of wheels of the repository: `/scratch/source/wheels`. */
+  readonly links: readonly string[];
   readonly options: IndexOptions;
   readonly asOf: string | undefined;
   readonly noDependencies: boolean;
@@ -166,7 +168,7 @@ function compileArguments(question: Question, folder: string): string[] {
     ...(options.extra.length > 0 ? ['--index-strategy', 'unsafe-best-match'] : []),
     ...(options.index === undefined ? [] : ['--default-index', options.index]),
     ...options.extra.flatMap((address) => ['--extra-index-url', address]),
-    ...options.findLinks.flatMap((address) => ['--find-links', address]),
+    ...[...options.findLinks, ...question.links].flatMap((address) => ['--find-links', address]),
     ...options.more,
     ...(question.constraints.length > 0 ? ['--constraints', join(folder, 'constraints.txt')] : []),
     join(folder, 'requirements.in'),

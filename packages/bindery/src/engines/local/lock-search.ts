@@ -55,8 +55,8 @@ const MOST_SOURCES = 40;
 export async function search(search: Search, deps: ResolveDeps): Promise<Found> {
   const sources = await SourceOnly.open(deps.uv.index, deps.signal);
   try {
-    const paths = await copyLocals(search, deps);
-    const attempt: Attempt = (interpreter, builds) => ask(interpreter, builds, paths, search, deps);
+    const own = await copyOwn(search, deps);
+    const attempt: Attempt = (interpreter, builds) => ask(interpreter, builds, own, search, deps);
     const unfit: Unfit[] = [];
     const sourcesAlone = ({ name, version }: Wheelless): Promise<boolean> => sources.has(name, version);
     const common = { attempt, sources, pins: pinsOf(search.wishes), pinned: [], log: deps.log };
@@ -154,19 +154,20 @@ async function fewestBuildsAround(interpreter: Interpreter, attempt: Attempt, so
 }
 
 function fromIndexSources(packages: readonly LockedPackage[]): readonly { name: string; version: string }[] {
-  return packages.filter(({ from, requirement }) => from === 'source' && !isDirect(requirement));
+  return packages.filter(({ from, own, requirement }) => from === 'source' && own !== true && !isDirect(requirement));
 }
 
 function suspectOf(failure: Failure): readonly { name: string; version: undefined }[] {
   return failure.kind === 'build' && failure.name !== undefined ? [{ name: failure.name, version: undefined }] : [];
 }
 
-async function ask(interpreter: Interpreter, builds: Builds, paths: readonly string[], search: Search, deps: ResolveDeps): Promise<Answer> {
+async function ask(interpreter: Interpreter, builds: Builds, copies: Own, search: Search, deps: ResolveDeps): Promise<Answer> {
   const { wishes, scratch, pythonVersion } = search;
   const { requirements, constraints, locked, options } = wishes;
-  const common = { interpreter, options, asOf: search.asOf, builds, ...(pythonVersion === undefined ? {} : { pythonVersion }) };
+  const { paths, links } = copies;
+  const common = { interpreter, options, links, asOf: search.asOf, builds, ...(pythonVersion === undefined ? {} : { pythonVersion }) };
   const own = search.additions(interpreter);
-  const strange = hasOwnIndexes(options) || paths.length > 0 || [...requirements, ...constraints, ...locked].some(isDirect);
+  const strange = hasOwnIndexes(options) || paths.length + links.length > 0 || [...requirements, ...constraints, ...locked].some(isDirect);
   const question: Question = {
     ...common,
     requirements: [...requirements, ...own],
@@ -187,12 +188,17 @@ async function ask(interpreter: Interpreter, builds: Builds, paths: readonly str
   );
 }
 
+/** What of the repository's own files has a say: packages, and folders of wheels. */
+type Own = Pick<Question, 'paths' | 'links'>;
+
 /** Copies the repository into the scratch folder, in the sandbox: asking a package for its dependencies may write beside it. */
-async function copyLocals({ wishes, scratch, tree }: Search, deps: ResolveDeps): Promise<readonly string[]> {
-  if (wishes.locals.length === 0) return [];
+async function copyOwn({ wishes, scratch, tree }: Search, deps: ResolveDeps): Promise<Own> {
+  const { ownLinks } = wishes.options;
+  if (wishes.locals.length + ownLinks.length === 0) return { paths: [], links: [] };
   const source = join(scratch.folder, 'source');
   const paths = wishes.locals.map(({ path, extras }) => join(source, path) + (extras.length > 0 ? `[${extras.join(',')}]` : ''));
-  if (existsSync(source)) return paths; // asked before, for the other layout
+  const copies = { paths, links: ownLinks.map((path) => join(source, path)) };
+  if (existsSync(source)) return copies; // asked before, for the other layout
   await mkdir(source);
   const result = await deps.sandboxed({
     argv: ['cp', '-a', '--', `${tree.folder}/.`, source],
@@ -207,7 +213,7 @@ async function copyLocals({ wishes, scratch, tree }: Search, deps: ResolveDeps):
     throw new BinderyError('build_failed', 'The repository could not be copied for its package to be read.', {
       logTail: result.stderr.slice(-4000),
     });
-  return paths;
+  return copies;
 }
 
 function found(

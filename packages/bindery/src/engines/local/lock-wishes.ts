@@ -6,6 +6,8 @@ export interface IndexOptions {
   readonly index?: string;
   readonly extra: readonly string[];
   readonly findLinks: readonly string[];
+  /** Folders of the repository with wheels: `./wheels`. */
+  readonly ownLinks: readonly string[];
   readonly prereleases: boolean;
   /** Arguments that uv takes as they are. */
   readonly more: readonly string[];
@@ -135,7 +137,11 @@ function checked(line: string): string {
 
 function optionsOf(lines: readonly string[]): IndexOptions {
   let index: string | undefined;
-  const [extra, findLinks, more, ignored]: [string[], string[], string[], string[]] = [[], [], [], []];
+  const extra: string[] = [];
+  const findLinks: string[] = [];
+  const ownLinks: string[] = [];
+  const more: string[] = [];
+  const ignored: string[] = [];
   let prereleases = false;
   for (const line of lines) {
     const [, name = '', value = ''] = /^(--?[\w-]+)(?:[=\s]+(\S.*))?$/.exec(line.trim()) ?? [];
@@ -143,11 +149,12 @@ function optionsOf(lines: readonly string[]): IndexOptions {
     if ((name === '--index-url' || name === '-i') && address) index = value;
     else if (name === '--extra-index-url' && address) extra.push(value);
     else if ((name === '--find-links' || name === '-f') && address) findLinks.push(value);
+    else if (name === '--find-links' && value.startsWith('./')) ownLinks.push(value);
     else if (name === '--pre') prereleases = true;
     else if ((name === '--no-binary' || name === '--only-binary') && /^[\w.,:-]+$/.test(value)) more.push(...packages(name, value));
     else if (name !== '--prefer-binary' && name !== '--require-hashes') ignored.push(`The option ${line.trim()} is not applied.`);
   }
-  return { ...(index === undefined ? {} : { index }), extra, findLinks, prereleases, more, ignored };
+  return { ...(index === undefined ? {} : { index }), extra, findLinks, ownLinks, prereleases, more, ignored };
 }
 
 /** `:all:` would take away our own choice between wheels and sources, so only names are passed on. */

@@ -104,6 +104,28 @@ test('wheels of the index: resolved outside the sandbox, with hashes and what ev
   assert.equal(orders.length, 0);
 });
 
+test("wheels in a folder of the repository: chosen in the sandbox, named as the repository's own, before those of the index", async () => {
+  const tree = join(folder, 'with wheels');
+  const own = wheel('one', '1.0', { requires: ['two'], code: 'mine = True\n' });
+  await mkdir(join(tree, 'my wheels'), { recursive: true });
+  await writeFile(join(tree, 'my wheels', own.name), own.bytes);
+  const two = wheel('two', '2.1');
+  await using fake = await index([wheel('one', '1.0'), two]);
+  const { lock, orders } = await bench(fake);
+  const [step] = python('one').steps;
+  assert.ok(step?.uses === 'python');
+  const made = await lock({ steps: [{ ...step, options: ['--find-links=./my wheels'] }] }, { folder: tree });
+  assert.deepEqual(
+    made.packages.filter(({ name }) => name === 'one' || name === 'two'),
+    [
+      { name: 'one', version: '1.0', from: 'source', own: true, hashes: [`sha256:${own.sha256}`], requirement: 'one==1.0' },
+      { name: 'two', version: '2.1', from: 'wheel', hashes: [`sha256:${two.sha256}`], requirement: 'two==2.1' },
+    ],
+  );
+  assert.ok(made.notes.includes("From the repository's own folders: one 1.0."), made.notes.join('\n'));
+  assert.ok(orders.length > 0);
+});
+
 test('the same packages give the same id, however they were asked for; exact pins fix the lock', async () => {
   await using fake = await index([wheel('one', '1.0')]);
   const { lock } = await bench(fake);

@@ -124,6 +124,11 @@ function sealed(found: Resolved, plan: BuildPlan, about: Pick<Lock, 'notes' | 'm
 }
 
 function sourceNotes(packages: readonly LockedPackage[]): string[] {
-  const names = packages.filter((one) => one.from === 'source').map(({ name, version }) => `${name} ${version}`.trim());
-  return names.length === 0 ? [] : [`Built from source, since there is no wheel for this machine: ${names.join(', ')}.`];
+  const named = (some: readonly LockedPackage[]): string => some.map(({ name, version }) => `${name} ${version}`.trim()).join(', ');
+  const own = packages.filter((one) => one.own);
+  const built = packages.filter((one) => one.from === 'source' && !one.own);
+  return [
+    ...(own.length === 0 ? [] : [`From the repository's own folders: ${named(own)}.`]),
+    ...(built.length === 0 ? [] : [`Built from source, since there is no wheel for this machine: ${named(built)}.`]),
+  ];
 }

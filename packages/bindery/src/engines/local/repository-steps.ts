@@ -11,6 +11,7 @@ import { fixedFolder, removeAll } from './fixed-folder.ts';
 import { ownIndex, ownVariables } from './own-user.ts';
 import { freshUid, ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
 import { INSIDE, pathsFor, userEnv, type Paths, type Sandbox } from './sandbox.ts';
+import { wishesOf } from './lock-wishes.ts';
 import type { Egress } from './egress/egress.ts';
 import type { CondaTool } from './conda.ts';
 import { hintOf } from './build-hint.ts';
@@ -29,9 +30,14 @@ export function strangersSteps(order: BuildOrder): Step[] {
 }
 
 function sourceSteps(order: BuildOrder): Step[] {
-  const fromSource = order.lock.packages.some((entry) => entry.from === 'source');
+  const fromSource = order.lock.packages.filter((entry) => entry.from === 'source');
   const steps = order.plan.steps.filter((step) => step.uses === 'local' || step.uses === 'run');
-  return fromSource ? [{ uses: 'locked-python', because: 'packages without a wheel', inputs: [], requirements: [] }, ...steps] : steps;
+  if (fromSource.length === 0) return steps;
+  const because = fromSource.every((entry) => entry.own)
+    ? 'Installing the packages that lie in the repository'
+    : 'Building packages that have no wheel';
+  const { ownLinks } = wishesOf(order.plan).options;
+  return [{ uses: 'locked-python', because, inputs: [], requirements: [], options: ownLinks }, ...steps];
 }
 
 /**
@@ -95,6 +101,7 @@ export async function runRepositorySteps(
       ...trusted.env,
       ...more.env,
       UV_CACHE_DIR: `${at.cache}/uv`,
+      UV_CREDENTIALS_DIR: `${at.cache}/credentials`, // or uv makes a folder in the home, which goes into sessions
       PIP_CACHE_DIR: `${at.cache}/pip`,
     }),
     read: [
@@ -228,7 +235,7 @@ exit $code`;
 function sentence(step: Step): string {
   if (step.uses === 'local') return `Installing the package in ${step.path === '.' ? 'the repository' : step.path}`;
   if (step.uses === 'run') return `Running ${step.path}`;
-  return 'Building packages that have no wheel';
+  return step.because;
 }
 
 function command(step: Step, at: Paths): readonly string[] {
@@ -238,7 +245,8 @@ function command(step: Step, at: Paths): readonly string[] {
     return [...install, ...(step.editable ? ['-e'] : []), target];
   }
   if (step.uses === 'run') return ['/bin/sh', '-c', RUN, 'run', step.path];
-  return [...install, '-r', `${at.work}/source.txt`];
+  const links = step.uses === 'locked-python' ? (step.options ?? []) : [];
+  return [...install, ...links.flatMap((path) => ['--find-links', `${at.home}/${path}`]), '-r', `${at.work}/source.txt`];
 }
 
 /** The prefix again, with no file shared with the store, for a build where nothing can be laid over it. */
@@ -261,6 +269,8 @@ async function keep(place: Place, folder: string, { scratch, home, environment, 
     await chmod(path, 0o755);
     if (uid !== undefined) await giveAll(path, place.worker.uid);
   }
+  // sessions copy it as users of their own: what its maker closed to others (~/.ssh, ~/.jupyter) must be open to them
+  if (uid !== undefined) await must(['chmod', '-R', 'go+rX', '--', join(folder, 'leftovers')]);
   await removeAll(scratch);
 }
 
