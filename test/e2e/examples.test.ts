@@ -67,13 +67,14 @@ describe('the examples, as sessions', () => {
     assert.match(output, /^5736396\s+\?\? sum-of-primes\.txt$/);
   });
 
-  it('postBuild that is not executable: run all the same, and Git sees no change of it', { timeout: 300_000 }, async () => {
+  it('postBuild and start that are not executable: run all the same, and Git sees no change of them', { timeout: 300_000 }, async () => {
     using folder = new TemporaryFolder();
     chmodSync(folder.path, 0o755);
     const repo = new Repository(join(folder.path, 'r'));
-    repo.commit({ postBuild: '#!/bin/sh\necho made > made.txt\n' });
+    const start = '#!/usr/bin/env bash\nSTARTED=$((6 * 7)) exec "$@"\n';
+    repo.commit({ postBuild: 'echo made > made.txt\n', start });
     using kernel = await Kernel.start(await home.ready(`file://${repo.path}`));
-    assert.equal(await kernel.execute('!git status --porcelain'), '?? made.txt');
+    assert.equal(await kernel.execute('!git status --porcelain; echo $STARTED'), '?? made.txt\r\n42');
   });
 
   it('a package of the repository, built in the sandbox', { timeout: 300_000 }, async () => {

@@ -14,6 +14,10 @@ test('a failure that many repositories have is explained', () => {
     assert.match(hintOf(log) ?? '', hint, log);
 });
 
+test('of two, the one that came last counts', () => {
+  assert.match(hintOf('`jupyter-nbextension` not found.\n"x@0.38" is not a valid npm package') ?? '', /version 3/);
+});
+
 test('a failure of its own is not', () => {
   assert.equal(hintOf("AttributeError: module 'bokeh' has no attribute 'sampledata'"), undefined);
   assert.equal(hintOf("FileNotFoundError: [Errno 2] No such file or directory: 'README'"), undefined);

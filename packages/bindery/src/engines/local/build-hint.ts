@@ -25,9 +25,9 @@ const KNOWN: readonly (readonly [said: RegExp, hint: (match: RegExpExecArray) =>
 
 /** What helps against the failure that a log ends with, where it is a known one. */
 export function hintOf(log: string): string | undefined {
-  for (const [said, hint] of KNOWN) {
+  const found = KNOWN.flatMap(([said, hint]) => {
     const match = said.exec(log);
-    if (match) return hint(match);
-  }
-  return undefined;
+    return match ? [{ at: match.index, text: hint(match) }] : [];
+  });
+  return found.toSorted((a, b) => b.at - a.at)[0]?.text;
 }

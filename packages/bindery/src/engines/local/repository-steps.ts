@@ -14,6 +14,7 @@ import { INSIDE, pathsFor, userEnv, type Paths, type Sandbox } from './sandbox.t
 import { wishesOf } from './lock-wishes.ts';
 import type { Egress } from './egress/egress.ts';
 import type { CondaTool } from './conda.ts';
+import { BECOME } from './script.ts';
 import { hintOf } from './build-hint.ts';
 import { runCondaSteps } from './conda-steps.ts';
 
@@ -225,13 +226,6 @@ function publicIndex(uv: Uv): Record<string, string> {
   };
 }
 
-/** It need not be executable, as with repo2docker; Git sees no change of it afterwards. */
-const RUN = `mode=$(stat -c %a -- "./$1") && chmod +x -- "./$1" || exit
-"./$1"
-code=$?
-[ ! -f "./$1" ] || chmod "$mode" -- "./$1"
-exit $code`;
-
 function sentence(step: Step): string {
   if (step.uses === 'local') return `Installing the package in ${step.path === '.' ? 'the repository' : step.path}`;
   if (step.uses === 'run') return `Running ${step.path}`;
@@ -244,7 +238,7 @@ function command(step: Step, at: Paths): readonly string[] {
     const target = `${step.path === '.' ? at.home : `${at.home}/${step.path}`}${step.extras.length > 0 ? `[${step.extras.join(',')}]` : ''}`;
     return [...install, ...(step.editable ? ['-e'] : []), target];
   }
-  if (step.uses === 'run') return ['/bin/sh', '-c', RUN, 'run', step.path];
+  if (step.uses === 'run') return ['/bin/sh', '-c', `script="./$1"; shift; ${BECOME}`, 'run', step.path];
   const links = step.uses === 'locked-python' ? (step.options ?? []) : [];
   return [...install, ...links.flatMap((path) => ['--find-links', `${at.home}/${path}`]), '-r', `${at.work}/source.txt`];
 }

@@ -10,6 +10,7 @@ import { openNetworkOrder, openNetworkProblem } from './egress/open.ts';
 import type { Group } from './limits/limits.ts';
 import { ownIndex, ownVariables, started } from './own-user.ts';
 import { ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
+import { BECOME } from './script.ts';
 import { INSIDE, userEnv, type Paths, type Sandbox } from './sandbox.ts';
 import type { ServerRuntime } from './server-runtime.ts';
 import type { SessionFolder } from './session-folder.ts';
@@ -201,7 +202,7 @@ function startScript(path: string, serve: readonly string[], order: SessionOrder
   const copies = order.restore ? [] : contentCopies(order, at);
   const script = 'n=$1; shift; while [ "$n" -gt 0 ]; do cp -a "$1/." "$2/" || exit 1; shift 2; n=$((n - 1)); done; script="./$1"; shift';
   const words = [String(copies.length), ...copies.flat(), path, ...serve];
-  return ['/bin/sh', '-c', `${script}; chmod +x "$script" && exec "$script" "$@"`, 'start', ...words];
+  return ['/bin/sh', '-c', `${script}; ${BECOME}`, 'start', ...words];
 }
 
 /** A sandbox that sees the home and nothing else, for saving what was changed. */
