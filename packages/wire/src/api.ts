@@ -23,6 +23,8 @@ export const LaunchOptions = z.strictObject({
     .string()
     .regex(/^3\.\d{1,2}$/, 'give a version such as 3.12')
     .optional(),
+  /** The repository's `postBuild` is left out. */
+  skipPostBuild: z.boolean().optional(),
   /** A file that this engine cannot apply fails the launch. */
   strict: z.boolean().optional(),
   /** Run as the user, not isolated, where no sandbox works. */
@@ -134,6 +136,7 @@ export const ProviderList = z.object({ providers: z.array(RepoProvider) });
 export const PlanQuery = z.object({
   link: z.string().min(1).max(4096),
   ...LaunchOptions.pick({ asOf: true, conda: true, epoch: true, layout: true, python: true, ref: true }).shape,
+  skipPostBuild: z.stringbool().optional(),
   strict: z.stringbool().optional(),
 });
 export type PlanQuery = z.infer<typeof PlanQuery>;

@@ -15,6 +15,7 @@ export interface LaunchFlags extends CommonOptions {
   readonly urlpath?: string;
   readonly asOf?: string;
   readonly python?: string;
+  readonly skipPostBuild?: boolean;
   readonly conda?: LaunchOptions['conda'];
   readonly strict?: boolean;
   readonly trust?: boolean;
@@ -32,6 +33,7 @@ export function planOptions(launch: Command): Command {
     .option('--as-of <when>', 'packages as they were then: a date, or "commit" for the date of the commit')
     .option('--python <X.Y>', 'this version of Python, whatever the files say')
     .addOption(new Option('--conda <from>', 'where the packages of a conda file come from').choices(['channels', 'pypi']))
+    .option('--skip-post-build', 'leave out what the repository runs at the end of a build')
     .option('--strict', 'fail where a file of the repository cannot be applied')
     .addOption(new Option('--layout <layout>', 'one environment for server and kernel, or two').choices(['auto', 'split', 'joint']))
     .addOption(
@@ -46,9 +48,9 @@ export const TRUST = 'where no sandbox works: run what the repository holds as y
 
 /** What the flags ask of the hub. @throws BinderyError request_invalid */
 export function optionsOf(flags: LaunchFlags, more: LaunchOptions = {}): LaunchOptions {
-  const { ref, path, urlpath, asOf, python, conda, strict, trust, layout, epoch } = flags;
+  const { ref, path, urlpath, asOf, python, conda, skipPostBuild, strict, trust, layout, epoch } = flags;
   // Whoever types a command again wants it done again.
-  const asked = { ref, path, urlpath, asOf, python, conda, strict, trust, layout, epoch, retry: true, ...more };
+  const asked = { ref, path, urlpath, asOf, python, conda, skipPostBuild, strict, trust, layout, epoch, retry: true, ...more };
   const parsed = LaunchOptions.safeParse(asked);
   if (parsed.success) return parsed.data;
   throw new BinderyError('request_invalid', parsed.error.issues.map((issue) => `--${issue.path.join('.')}: ${issue.message}`).join('\n'), {

@@ -20,8 +20,8 @@ export function planCommand({ terminal, run }: Cli): Command {
   ).action((link: string, flags: LaunchFlags) =>
     run(flags, async () => {
       const { config } = configOf(flags, terminal);
-      const { ref, asOf, python, conda, strict, layout, epoch } = optionsOf(flags);
-      const query: PlanQuery = { link: linkOf(link, terminal.env), ref, asOf, python, conda, strict, layout, epoch };
+      const { ref, asOf, python, conda, skipPostBuild, strict, layout, epoch } = optionsOf(flags);
+      const query: PlanQuery = { link: linkOf(link, terminal.env), ref, asOf, python, conda, skipPostBuild, strict, layout, epoch };
       const hub = await findHub(config);
       const view = hub ? await hub.client.plan(query) : await planHere(config, query, flags.json === true, terminal);
       terminal.out(flags.json ? `${JSON.stringify(view, undefined, 2)}\n` : planText(view, terminal.paintOut));

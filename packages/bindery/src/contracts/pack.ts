@@ -24,6 +24,8 @@ export interface PackOptions {
   readonly epoch: Epoch;
   /** `X.Y` that was asked for in place of what the files say. */
   readonly python?: string | undefined;
+  /** True where `postBuild` is to be left out. */
+  readonly skipPostBuild?: boolean | undefined;
 }
 
 /** A pack's part of a plan. */

@@ -8,11 +8,12 @@ const file = (tree: PlanTree): string => `${tree.config}postBuild`;
 export const postBuild: Pack = {
   id: 'post-build',
   detect: (tree) => (tree.has(file(tree)) ? [file(tree)] : []),
-  plan: async (tree) => {
+  plan: async (tree, { skipPostBuild }) => {
     const path = file(tree);
     const text = await tree.text(path);
-    if (text === undefined)
-      return { steps: [], findings: [{ file: path, pack: 'post-build', effect: 'ignored', why: 'it leads out of the repository' }] };
+    const left = text === undefined ? 'it leads out of the repository' : skipPostBuild === true ? 'left out, as was asked for' : undefined;
+    if (text === undefined || left !== undefined)
+      return { steps: [], findings: [{ file: path, pack: 'post-build', effect: 'ignored', why: left ?? '' }] };
     const note = await lineEndNote(tree, path, text);
     const command = jupyterCommand(text);
     return {

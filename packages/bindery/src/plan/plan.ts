@@ -25,7 +25,14 @@ export async function makePlan(tree: Tree, options: LaunchOptions, ctx: PlanCont
   ctx.emit({ phase: 'planning', kind: 'begin', message: 'Reading the environment files' });
   const asOf = asOfInstant(options.asOf, tree.committedAt);
   const epoch = options.epoch ?? '2026';
-  const choices = { asOf, epoch, conda: options.conda ?? 'channels', layout: options.layout ?? 'auto', python: options.python };
+  const choices = {
+    asOf,
+    epoch,
+    conda: options.conda ?? 'channels',
+    layout: options.layout ?? 'auto',
+    python: options.python,
+    skipPostBuild: options.skipPostBuild,
+  };
   const key = canonicalJson([tree.id, choices]);
   const known = ctx.plans?.get(key);
   const plan = known ?? (await compose(tree, choices, ctx));

@@ -6,7 +6,12 @@ export function waysRound({ code, hint }: Pick<FailedEvent, 'code' | 'hint'>): [
   switch (code) {
     case 'unsatisfiable':
     case 'build_failed':
-      return [['Use packages of the commit’s date', { asOf: 'commit' }]];
+      return [
+        ['Use packages of the commit’s date', { asOf: 'commit' }],
+        ...(hint.includes('--skip-post-build')
+          ? [['Launch without postBuild', { skipPostBuild: true }] satisfies [string, LaunchOptions]]
+          : []),
+      ];
     case 'channel_unreachable':
       return [['Take packages from PyPI instead', { conda: 'pypi' }]];
     case 'python_not_found': {

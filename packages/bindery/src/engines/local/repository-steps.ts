@@ -1,7 +1,7 @@
 import { mkdir, realpath, rm, writeFile, chmod, rename } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { BinderyError } from '@bindery/wire/errors.ts';
+import { BinderyError, ERRORS } from '@bindery/wire/errors.ts';
 import { run, type RunResult } from '../../base/run.ts';
 import type { BuildOrder, StageLog } from '../../contracts/engine.ts';
 import type { Step } from '../../contracts/plan.ts';
@@ -136,7 +136,7 @@ export async function runRepositorySteps(
       signal,
       onLine,
     });
-  const step = async (name: string, what: string, command: readonly string[]): Promise<void> => {
+  const step = async (name: string, what: string, command: readonly string[], wayRound = ''): Promise<void> => {
     log.info(what);
     const tail: string[] = [];
     const onLine = (line: string): void => {
@@ -154,7 +154,7 @@ export async function runRepositorySteps(
     if (result.code !== 0)
       throw new BinderyError('build_failed', `${what} failed (${result.code === null ? result.signal : `exit code ${result.code}`}).`, {
         logTail: tail.join('\n'),
-        hint: hintOf(tail.join('\n')),
+        hint: `${hintOf(tail.join('\n')) ?? ERRORS.build_failed.hint}${wayRound}`,
       });
   };
   await step('content', "Laying out the repository's files", ['cp', '-a', '--', `${at.tree}/.`, at.home]);
@@ -171,7 +171,8 @@ export async function runRepositorySteps(
       inside: (name, command, more) => inside(name, command, () => {}, more),
     });
   }
-  for (const [index, one] of sourceSteps(order).entries()) await step(String(index), sentence(one), command(one, at));
+  for (const [index, one] of sourceSteps(order).entries())
+    await step(String(index), sentence(one), command(one, at), one.uses === 'run' ? WITHOUT : '');
   await writeFile(
     bytecode,
     JSON.stringify({
@@ -225,6 +226,8 @@ function publicIndex(uv: Uv): Record<string, string> {
     ...(uv.index.secret ? {} : { UV_DEFAULT_INDEX: uv.index.url, PIP_INDEX_URL: uv.index.url }),
   };
 }
+
+const WITHOUT = ' Or launch with --skip-post-build, without what it would make.';
 
 function sentence(step: Step): string {
   if (step.uses === 'local') return `Installing the package in ${step.path === '.' ? 'the repository' : step.path}`;
