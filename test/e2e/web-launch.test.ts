@@ -6,6 +6,7 @@ import type { Watched } from '../fakes/browser.ts';
 import { FakeHub } from '../fakes/hub.ts';
 import type { FakeLaunch, ScriptedEvent } from '../fakes/hub.ts';
 import { BROKEN, BUILDING, LOCKED, PLANNED, READY, SESSION } from '../fakes/launch-scripts.ts';
+import { ended } from '../fakes/sessions.ts';
 
 const PATH = '/v2/gh/binder-examples/requirements/HEAD';
 
@@ -70,6 +71,17 @@ describe('the launch page', () => {
     await heading('Your notebook is ready').waitFor();
     await page.getByText('It took 4.8 s.').waitFor();
     assert.ok(!hub.changes.some((change) => change.startsWith('open')));
+  });
+
+  it('a session that has ended meanwhile is started again with what it changed', async () => {
+    script(...PLANNED, ...READY);
+    hub.sessions = [ended({ id: SESSION, savedBytes: 52_000 })];
+    await page.goto(origin + PATH);
+    await heading('This session has ended').waitFor();
+    script(...PLANNED);
+    await button('Start again with my changes').click();
+    await heading('This session has ended').waitFor({ state: 'detached' });
+    assert.deepEqual(hub.launches[1]?.options, { restore: SESSION, retry: true });
   });
 
   it('uses the second port where the browser cannot reach session host names', async () => {

@@ -131,6 +131,7 @@ export class FakeHub {
     const session = this.sessions.find((one) => one.id === id);
     if (!session) return fail(response, kind === 'sessions' ? 'session_not_found' : 'not_found');
     if (verb === 'log') return void response.writeHead(200, { 'content-type': 'text/plain' }).end(this.sessionLog);
+    if (method === 'GET') return json(response, 200, session);
     const endedAt = new Date().toISOString();
     if (method === 'DELETE') Object.assign(session, { state: 'ended', endReason: 'stopped', endedAt, savedBytes: 52_000 });
     if (verb === 'keep-alive') delete session.endsAt;
@@ -179,6 +180,7 @@ export class FakeHub {
   async #open(request: IncomingMessage, response: ServerResponse, id: string): Promise<void> {
     const choice = JSON.parse(await body(request)) as { form?: string; path?: string };
     this.changes.push(`open ${choice.form} ${choice.path ?? ''}`.trim());
+    if (this.sessions.some((one) => one.id === id && one.state === 'ended')) return fail(response, 'session_not_found');
     const { port } = new URL(this.origin);
     const base = choice.form === 'port' ? `${this.origin}/spent-port-form` : `http://${id}.localhost:${port}`;
     json(response, 200, { url: `${base}/s/${id}/${choice.path ?? ''}?code=once` });

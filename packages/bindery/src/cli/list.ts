@@ -41,7 +41,7 @@ export function sessionTable(sessions: readonly SessionView[], now: number): str
   const rows = sessions.map((session) => [
     session.id,
     session.state === 'ended'
-      ? `ended: ${session.endReason ?? 'stopped'}`
+      ? `ended: ${session.endReason ?? 'stopped'}${session.savedBytes ? `, ${size(session.savedBytes)} saved` : ''}`
       : session.isolated
         ? session.state
         : `${session.state}, not isolated`,

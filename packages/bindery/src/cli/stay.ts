@@ -62,9 +62,10 @@ export async function stay(options: StayOptions): Promise<number> {
 }
 
 function endText(session: SessionView, self: string): string {
-  const saved = session.savedBytes ? ` Changed files were saved (${size(session.savedBytes)}); they are on the sessions page.` : '';
+  const saved = session.savedBytes ? ` Changed files were saved (${size(session.savedBytes)}).` : '';
+  const again = session.savedBytes ? `  To go on with them: ${self} launch --restore ${session.id}\n` : '';
   const why = session.message ?? `The session has ended (${session.endReason ?? 'stopped'}).`;
-  return `\n  ${why}${saved}\n  Its log: ${self} logs ${session.id}\n`;
+  return `\n  ${why}${saved}\n  Its log: ${self} logs ${session.id}\n${again}`;
 }
 
 /** True when `other` was first, false after the time or when the signal aborts. */
