@@ -52,9 +52,14 @@ async function channel(python: { path: string; version: string }): Promise<strin
   return `file://${folder}/channels`;
 }
 
-test('a conda environment is built in the walls: conda first, wheels and sources beside it, through an index with credentials', async () => {
+test('a conda environment is built in the walls: conda first, wheels and sources beside it, through an index with credentials', () =>
+  built('auto', 'layer'));
+
+test('a conda environment is built where no sandbox works, at the place where it stays', () => built('off', 'prefix'));
+
+async function built(sandbox: 'auto' | 'off', where: 'layer' | 'prefix'): Promise<void> {
   await chmod(folder, 0o755);
-  const cache = join(folder, 'cache');
+  const cache = join(folder, sandbox, 'cache');
   await mkdir(join(cache, 'tools'), { recursive: true });
   await copyFile(await interpreterFacts(), join(cache, 'interpreters.json'));
   const tool = await rattler();
@@ -68,14 +73,15 @@ test('a conda environment is built in the walls: conda first, wheels and sources
     },
   );
   const config = ConfigSchema.parse({
-    folders: { state: join(folder, 'state'), cache },
+    folders: { state: join(folder, sandbox, 'state'), cache },
+    session: { sandbox },
     python: {
       uv: await toolUv(),
       indexUrl: index.url.replace('//', '//jane:s3cr3t-p4ss@'),
       channelAlias: await channel({ path: python, version }),
     },
   });
-  const worker = process.getuid?.() === 0 ? loweredTo(0x0b1d_0000) : sameUser;
+  const worker = process.getuid?.() === 0 && sandbox === 'auto' ? loweredTo(0x0b1d_0000) : sameUser;
   const engine = await createLocalEngine({
     config,
     log: makeLog('warn'),
@@ -85,7 +91,7 @@ test('a conda environment is built in the walls: conda first, wheels and sources
     say: () => {},
   });
   try {
-    const repository = join(folder, 'repository');
+    const repository = join(folder, sandbox, 'repository');
     execFileSync('git', ['init', '--quiet', repository]);
     const tree: Tree = {
       id: 'a'.repeat(64),
@@ -117,13 +123,13 @@ test('a conda environment is built in the walls: conda first, wheels and sources
       ['bare==1.0 source', 'ipykernel==7.0 wheel', 'young==1.0 wheel'],
     );
     const { location } = await engine.builder.build({ id: 'c'.repeat(64), plan, lock, tree }, heard, signal);
-    const site = join(location, `layer/lib/python${version.split('.').slice(0, 2).join('.')}/site-packages`);
+    const site = join(location, `${where}/lib/python${version.split('.').slice(0, 2).join('.')}/site-packages`);
     assert.equal(await readFile(join(site, 'bare.py'), 'utf8'), 'x = 42\n');
     assert.equal(await readFile(join(site, 'young.py'), 'utf8'), '__version__ = "1.0"\n');
-    assert.equal(await readFile(join(location, 'layer/bin/tiny'), 'utf8'), '#!/bin/sh\n');
-    const trace = execFileSync('sh', ['-c', 'grep -rlE "s3cr3t" "$1" || true', 'sh', location]).toString();
+    assert.equal(await readFile(join(location, where, 'bin/tiny'), 'utf8'), '#!/bin/sh\n');
+    const trace = execFileSync('sh', ['-c', 'grep -rlE "s3cr3t" "$@" || true', 'sh', location, `${location}/${where}/`]).toString();
     assert.equal(trace + lines.filter((line) => line.includes('s3cr3t')).join(), '');
   } finally {
     await engine.close();
   }
-});
+}

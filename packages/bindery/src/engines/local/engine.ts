@@ -87,7 +87,7 @@ export class LocalEngine implements Engine {
     const { sandbox, overlay } = await probe(async () => (await services.helperPython()).path, options);
     if (!sandbox.ok && options.worker.uid !== undefined)
       throw new BinderyError('sandbox_unavailable', `${sandbox.why} Without a sandbox a hub that was started as root runs nothing.`, {
-        hint: `Start Bindery as an ordinary user${sandbox.mend === undefined ? '' : `, or mend it: ${sandbox.mend}`}`,
+        hint: `Start Bindery as an ordinary user (useradd -m me, then su - me)${sandbox.mend === undefined ? '.' : `, or mend it: ${sandbox.mend}`}`,
       });
     const python = await services.helperPython();
     const place = await preparePlace({ config: options.config, worker: options.worker, isolated: sandbox.ok, overlay: overlay.ok, python });

@@ -82,8 +82,8 @@ async function probeSandbox(worker: Worker): Promise<Finding> {
   );
   if (result instanceof Error) return { ok: false, why: 'bubblewrap is not installed.', mend: 'apt-get install bubblewrap' };
   if (result.code === 0) return { ok: true, why: 'bubblewrap starts.' };
-  const reason = result.stderr.trim().split('\n').at(-1) ?? '';
-  if (/uid map|user namespace|No permissions to creat|Operation not permitted/i.test(reason)) {
+  const reason = result.stderr.trim().split('\n').at(-1) || `exit code ${result.code}`;
+  if (/uid map|namespace|No permissions to creat|Operation not permitted/i.test(reason)) {
     return {
       ok: false,
       why: `This kernel does not let users make namespaces (${reason}).`,
