@@ -3,7 +3,7 @@
 Run as `python -I -S enclose.py ORDER`, ORDER being a JSON file: {"argv", "env", "cwd" and "seccomp" where they are given, "loose": whether
 nothing else ends the step's children with it, "overlay" or null, "groupFiles": [files], "groups": [folders], "rlimits": {},
 "input": file for its standard input or null, "watch": {"folders", "disk", "memory", "processes"}}. Ends with the step's exit code; 122 and a line on
-stderr when a limit was broken.
+stderr when a limit was broken. The step ends with whoever started this program: a hub that is killed leaves no build behind.
 """
 
 import json
@@ -21,6 +21,7 @@ BROKEN = 122
 
 
 def main():
+    hub = os.getppid()
     with open(sys.argv[1], "rb") as file:
         order = json.load(file)
     if order["overlay"]:
@@ -39,7 +40,7 @@ def main():
     child = subprocess.Popen(argv, stdin=given, pass_fds=list(fds.values()), preexec_fn=enter, env=env, cwd=order.get("cwd"))
     signal.signal(signal.SIGTERM, lambda *_: child.kill())
     family.roots.add(child.pid)
-    code = watch(child, Usage(order["watch"], family))
+    code = watch(child, Usage(order["watch"], family), hub)
     if order["loose"]:
         family.kill()
     if order["overlay"]:
@@ -49,16 +50,18 @@ def main():
     sys.exit(code)
 
 
-def watch(child, used):
+def watch(child, used, hub):
     while True:
         try:
             code = child.wait(1.0)
             return code if code >= 0 else 128 - code
         except subprocess.TimeoutExpired:
             pass
-        broken = used.broken()
+        abandoned = os.getppid() != hub
+        broken = None if abandoned else used.broken()
         if broken:
             print(f"bindery: {broken[1]}", file=sys.stderr, flush=True)
+        if broken or abandoned:
             child.kill()
             child.wait()
             return BROKEN

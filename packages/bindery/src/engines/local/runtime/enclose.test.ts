@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+test('a step ends, with all that it started, when whoever asked for it is killed', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'enclose-'));
+  const order = join(folder, 'order.json');
+  const step = 'setsid sleep 600 & echo $! > one; sleep 600 & echo $! > two; wait';
+  const watch = { folders: [], disk: 2 ** 40, memory: null, processes: null };
+  const nothing = { overlay: null, groupFiles: [], groups: [], rlimits: {}, watch };
+  writeFileSync(
+    order,
+    JSON.stringify({ argv: ['/bin/sh', '-c', step], env: { PATH: '/usr/bin:/bin' }, cwd: folder, loose: true, ...nothing }),
+  );
+  const asker = spawn('sh', ['-c', 'python3 -I -S -B "$1" "$2"; true', 'sh', join(import.meta.dirname, 'enclose.py'), order], {
+    stdio: 'ignore',
+  });
+  const pidOf = (name: string): number => (existsSync(join(folder, name)) ? Number(readFileSync(join(folder, name), 'utf8')) : 0);
+  await until(() => pidOf('one') > 0 && pidOf('two') > 0);
+  const gone = once(asker, 'exit');
+  asker.kill('SIGKILL');
+  await gone;
+  await until(() => !existsSync(`/proc/${pidOf('one')}`) && !existsSync(`/proc/${pidOf('two')}`));
+  rmSync(folder, { recursive: true });
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!condition()) {
+    assert.ok(Date.now() < deadline, 'not within 20 seconds');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
