@@ -46,17 +46,25 @@ export async function build(plan: BuildPlan, lock: Lock, tree: Tree, ctx: BuildC
   };
   const environment = await ctx.builds
     .join(order, ctx.engine.builder, watcher, ctx.signal, ctx.retry)
-    .catch((error: unknown) => Promise.reject(offerAsOf(error, plan, tree, ctx.clock.now())));
+    .catch((error: unknown) => Promise.reject(withWays(error, plan, tree, ctx)));
   ctx.emit({ phase: 'building', kind: 'done', message: 'The environment is built', ms: ctx.clock.monotonic() - since, environmentId: id });
   return environment;
 }
 
 const YEAR_MS = 365 * 86_400_000;
 
-/** What built once may fail with the packages of today: an old repository's failure offers those of its own time. */
-function offerAsOf(error: unknown, plan: BuildPlan, tree: Tree, now: number): unknown {
+/**
+ * What else may help: Debian packages that were left out, and where an old repository, which built once, fails with the packages of today,
+ * those of its own time.
+ */
+function withWays(error: unknown, plan: BuildPlan, tree: Tree, { clock, engine }: Pick<BuildContext, 'clock' | 'engine'>): unknown {
   if (!(error instanceof BinderyError) || error.code !== 'build_failed') return error;
-  if (plan.asOf !== undefined || now - Date.parse(tree.committedAt) < YEAR_MS) return error;
-  const hint = `${error.hint} The last commit is of ${tree.committedAt.slice(0, 10)}: --as-of commit takes the packages of that time.`;
-  return new BinderyError(error.code, error.message, { hint, logTail: error.logTail, cause: error });
+  const apt = engine.lacks?.apt === undefined ? undefined : plan.steps.find((step) => step.uses === 'apt');
+  const old = plan.asOf === undefined && clock.now() - Date.parse(tree.committedAt) >= YEAR_MS;
+  const ways = [
+    ...(apt === undefined ? [] : [`${apt.inputs[0]} was not applied here: ${apt.packages.join(', ')}.`]),
+    ...(old ? [`The last commit is of ${tree.committedAt.slice(0, 10)}: --as-of commit takes the packages of that time.`] : []),
+  ];
+  const hint = [error.hint, ...ways].join(' ');
+  return new BinderyError(error.code, error.message, { hint, logTail: error.logTail, retryable: error.retryable, cause: error });
 }

@@ -10,6 +10,7 @@ test('a failure that many repositories have is explained', () => {
     ["building 'Box2D._Box2D' extension\nswigging Box2D.i\nerror: command 'swig' failed: No such file or directory", /the program swig,/],
     ["unable to execute 'gcc': No such file or directory", /the program gcc,/],
     ["FileNotFoundError: [Errno 2] No such file or directory: 'cmake'", /the program cmake,/],
+    ['_configtest.c:2:10: fatal error: mpi.h: No such file or directory', /header mpi\.h,/],
   ] as const)
     assert.match(hintOf(log) ?? '', hint, log);
 });

@@ -21,6 +21,11 @@ const KNOWN: readonly (readonly [said: RegExp, hint: (match: RegExpExecArray) =>
     /No such file or directory: '(gcc|g\+\+|cc|c\+\+|gfortran|cmake|make|ninja|swig|pkg-config|mpicc|nvcc|git|node|npm|R|Rscript|java)'/,
     program,
   ],
+  [
+    /fatal error: ([\w./+-]+\.h(?:pp)?): No such file or directory/,
+    ([, header]) =>
+      `It needs the C header ${header}, which this machine lacks: install its library's development package there, or take a version of the package that has a wheel.`,
+  ],
 ];
 
 /** What helps against the failure that a log ends with, where it is a known one. */
