@@ -379,6 +379,14 @@ test("a further index of the repository's file is asked in the sandbox, and its 
   assert.ok(made.notes.includes('The option --trusted-host x is not applied.'));
 });
 
+test('a conda file whose pins contradict each other on PyPI: the channels are named as the way', async () => {
+  await using fake = await index([wheel('one', '1.0', { requires: ['two>=2'] }), wheel('two', '1.0'), wheel('two', '2.0')]);
+  const { lock } = await bench(fake);
+  const specs = ['one==1.0', 'two==1.0'];
+  const step: Step = { uses: 'conda', because: 'environment.yml', inputs: [], channels: [], specs, from: 'pypi' };
+  await assert.rejects(lock({ steps: [step] }), { code: 'unsatisfiable', hint: /without --conda pypi/ });
+});
+
 test('a package of the repository: what it needs is in the lock, it itself is not, and its folder is not written to', async () => {
   await using fake = await index([wheel('one', '1.0'), wheel('extra', '1.0'), sdist('bare', '1.0')]);
   const { lock, orders } = await bench(fake);

@@ -28,7 +28,7 @@ export async function makeLock(plan: BuildPlan, tree: Tree, deps: LockDeps, log:
   await using scratch = await Scratch.make(deps.config, deps.worker);
   const asked: Asked = { plan, wishes, tree, scratch, now: deps.clock.now() };
   const conda = plan.steps.filter((step): step is CondaStep => step.uses === 'conda' && step.from === 'channels');
-  const found = conda.length > 0 ? await lockConda({ ...asked, steps: conda }, all) : await lockPython(asked, all);
+  const found = conda.length > 0 ? await lockConda({ ...asked, steps: conda }, all) : await lockPython(asked, all).catch(sayConda(plan));
   return sealed(found, plan, {
     notes: [
       ...absent,
@@ -40,6 +40,16 @@ export async function makeLock(plan: BuildPlan, tree: Tree, deps: LockDeps, log:
     madeAt: instant(deps.clock),
     fixed: plan.asOf !== undefined || (wishes.exact && conda.length === 0),
   });
+}
+
+/** What goes together in conda need not on the Python index, whose packages say more strictly what they want. */
+function sayConda(plan: BuildPlan): (error: unknown) => never {
+  return (error) => {
+    const translated = plan.steps.some((step) => step.uses === 'conda' && step.from === 'pypi');
+    if (!(error instanceof BinderyError) || error.code !== 'unsatisfiable' || !translated) throw error;
+    const hint = `${error.hint} What a conda file pins need not go together on PyPI: without --conda pypi it comes from conda's channels, where these can be reached.`;
+    throw new BinderyError(error.code, error.message, { hint, logTail: error.logTail, cause: error });
+  };
 }
 
 interface Asked {
