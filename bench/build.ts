@@ -13,7 +13,7 @@ const PACKAGES = ['numpy', 'pandas', 'matplotlib'];
 const MORE = 'requests';
 
 /** Builds against `python -m venv` and pip, in turn, each from nothing, bytecode on both sides. */
-export async function rows(): Promise<Row[]> {
+export async function* rows(): AsyncGenerator<Row> {
   await using warm = await realHub(); // makes sure of uv and the server runtime
   const folder = new TemporaryFolder();
   const repository = new Repository(`${folder.path}/repository`);
@@ -37,7 +37,7 @@ export async function rows(): Promise<Row[]> {
   folder[Symbol.dispose]();
   const ratio = paired(cold, pip);
   const [next, again, own] = [spread(second), spread(fromLock), spread(disk)];
-  return [
+  yield* [
     {
       name: `cold build of ${PACKAGES.join(', ')} and a kernel`,
       value: ratio,

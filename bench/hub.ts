@@ -21,7 +21,7 @@ interface Started {
 }
 
 /** What a launch costs the hub alone: engine and pipeline do nothing, one client process drives it over HTTP. */
-export async function rows(): Promise<Row[]> {
+export async function* rows(): AsyncGenerator<Row> {
   // The first start fills the cache of compiled code that a hub has, too (main.ts).
   const warm = spawnHub();
   await started(warm);
@@ -41,7 +41,7 @@ export async function rows(): Promise<Row[]> {
       costs.push((cpuMs(hub.pid) - cpu) / LAUNCHES);
     }
     const [rate, cost] = [spread(rates), spread(costs)];
-    return [
+    yield* [
       {
         name: 'hub: launches with a null launcher (at least)',
         value: rate.median,

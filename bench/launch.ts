@@ -13,8 +13,8 @@ const BURSTS = 7;
 const AT_ONCE = 25;
 const TICKS = 100;
 
-/** Cached launches against stock JupyterLab, in turn: first answer, first cell, many at once. */
-export async function rows(): Promise<Row[]> {
+/** A hub and stock JupyterLab, with one repository. */
+async function* beside(rows: (hub: HubProcess, repository: Repository, stock: StockLab) => AsyncIterable<Row>): AsyncGenerator<Row> {
   const state = mkdtempSync(join(tmpdir(), 'bindery-bench-'));
   const folder = new TemporaryFolder();
   const repository = new Repository(`${folder.path}/repository`);
@@ -24,9 +24,7 @@ export async function rows(): Promise<Row[]> {
     await stopped(hub, await launched(hub, repository.url));
     const stock = new StockLab(join(SHARED_CACHE, 'tools'));
     try {
-      const one = await single(hub, repository, stock);
-      const many = await bursts(hub, repository, stock);
-      return [...one, many];
+      yield* rows(hub, repository, stock);
     } finally {
       stock.remove();
     }
@@ -36,6 +34,11 @@ export async function rows(): Promise<Row[]> {
     folder[Symbol.dispose]();
   }
 }
+
+/** Cached launches against stock JupyterLab, in turn: first answer, first cell. */
+export const single = (): AsyncIterable<Row> => beside(oneByOne);
+/** Many cached launches at once against as many stock servers. */
+export const bursts = (): AsyncIterable<Row> => beside(atOnce);
 
 interface Started {
   readonly id: string;
@@ -63,7 +66,7 @@ async function stopped(hub: HubProcess, { id }: { id: string }): Promise<void> {
   await (await hub.ask(`/api/v1/sessions/${id}`, { method: 'DELETE' })).arrayBuffer();
 }
 
-async function single(hub: HubProcess, repository: Repository, stock: StockLab): Promise<Row[]> {
+async function* oneByOne(hub: HubProcess, repository: Repository, stock: StockLab): AsyncGenerator<Row> {
   const ours: number[] = [];
   const peers: number[] = [];
   const oursCell: number[] = [];
@@ -90,7 +93,7 @@ async function single(hub: HubProcess, repository: Repository, stock: StockLab):
   const answer = paired(ours, peers);
   const cell = paired(oursCell, peersCell);
   const hubCpu = spread(cpu);
-  return [
+  yield* [
     {
       name: 'cached launch: request → first 200 of /api/status',
       value: answer,
@@ -128,7 +131,7 @@ async function firstCell(door: { url: string; token: string; since: number }): P
   return performance.now() - door.since;
 }
 
-async function bursts(hub: HubProcess, repository: Repository, stock: StockLab): Promise<Row> {
+async function* atOnce(hub: HubProcess, repository: Repository, stock: StockLab): AsyncGenerator<Row> {
   const ours: number[] = [];
   const peers: number[] = [];
   for (let run = 0; run < BURSTS; run++) {
@@ -144,7 +147,7 @@ async function bursts(hub: HubProcess, repository: Repository, stock: StockLab):
     await Promise.all(servers.map((server) => server.stop()));
   }
   const value = paired(ours, peers);
-  return {
+  yield {
     name: `${AT_ONCE} cached launches at once, until all answer`,
     value,
     unit: '× stock',

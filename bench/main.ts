@@ -1,8 +1,9 @@
-// Side by side with the peers, on this machine, in this run: `npm run bench [-- --json] [launch|build|proxy|hub …]`.
+// Side by side with the peers, on this machine, in this run: `npm run bench [-- --json] [launch|burst|build|proxy|hub …]`.
 import type { Row } from './row.ts';
 
-const PARTS: Record<string, () => Promise<Row[]>> = {
-  launch: async () => (await import('./launch.ts')).rows(),
+const PARTS: Record<string, () => Promise<AsyncIterable<Row>>> = {
+  launch: async () => (await import('./launch.ts')).single(),
+  burst: async () => (await import('./launch.ts')).bursts(),
   build: async () => (await import('./build.ts')).rows(),
   proxy: async () => (await import('./proxy.ts')).rows(),
   hub: async () => (await import('./hub.ts')).rows(),
@@ -14,9 +15,10 @@ const wanted = words.filter((word) => word in PARTS);
 const all: Row[] = [];
 for (const name of wanted.length > 0 ? wanted : Object.keys(PARTS)) {
   process.stderr.write(`${name} …\n`);
-  const rows = (await PARTS[name]?.()) ?? [];
-  all.push(...rows);
-  if (!json) for (const row of rows) console.log(line(row));
+  for await (const row of (await PARTS[name]?.()) ?? []) {
+    all.push(row);
+    if (!json) console.log(line(row));
+  }
 }
 if (json) console.log(JSON.stringify(all, undefined, 1));
 

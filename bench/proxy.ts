@@ -45,11 +45,12 @@ interface Proxy {
 const HERE = import.meta.dirname;
 
 /** Rows (e) of the table: proxy CPU per request, memory per idle WebSocket. */
-export async function rows(): Promise<Row[]> {
+export async function* rows(): AsyncGenerator<Row> {
   const peerFolder = installPeer();
   const backend = await helper([join(HERE, 'proxy/backend.ts')], process.env, portLine);
   try {
-    return [await cpu(backend.said.port, peerFolder), await memory(backend.said.port, peerFolder)];
+    yield await cpu(backend.said.port, peerFolder);
+    yield await memory(backend.said.port, peerFolder);
   } finally {
     await backend.stop();
   }
@@ -225,5 +226,3 @@ function figure(values: readonly number[]): Figure {
   const at = (index: number): number => Number((sorted[index] ?? 0).toPrecision(3));
   return { median: at(Math.floor(sorted.length / 2)), min: at(0), max: at(sorted.length - 1) };
 }
-
-if (import.meta.main) console.log(JSON.stringify(await rows(), undefined, 2));

@@ -45,12 +45,13 @@ const LINGER_MS = 1000;
 
 async function serve(terminal: Terminal, { config }: LoadedConfig, flags: ServeFlags, news: (news: HubNews) => void): Promise<number> {
   const { assemble } = await import('../hub/assemble.ts');
-  const { createHub } = await import('../hub/hub.ts');
   const interrupt = interruptOf(process, () => systemClock.monotonic());
   const { shared, pipeline } = await assemble(config, (message) => {
     terminal.err(`${message}\n`);
     news({ say: message });
   });
+  shared.engine.load();
+  const { createHub } = await import('../hub/hub.ts'); // while that loads
   const hub = await createHub(shared, { pipeline, examples: bundledExamples() });
   const port = Number(new URL(hub.url).port);
   news({ url: hub.url });

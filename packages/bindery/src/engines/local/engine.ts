@@ -119,6 +119,11 @@ export class LocalEngine implements Engine {
     return collectGarbage(this.#place, this.builder, () => this.#services.uv(), all);
   }
 
+  /** Begins, before the hub has taken its state folder, with what takes longest of `warm`. */
+  load(): void {
+    this.launcher.load().catch(() => {}); // told to whoever needs it
+  }
+
   warm(): void {
     for (const service of [this.#services.runtime(this.#place), this.#services.egress(this.#place), this.launcher.warm()])
       service.catch(() => {}); // told to whoever needs it

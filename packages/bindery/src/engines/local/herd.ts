@@ -15,7 +15,7 @@ export class Herd {
   readonly #place: Place;
   readonly #runtime: () => Promise<ServerRuntime>;
   readonly #socket: string;
-  #process: Promise<RunningProcess> | undefined;
+  #process: Promise<Loading> | undefined;
 
   constructor(place: Place, runtime: () => Promise<ServerRuntime>) {
     this.#place = place;
@@ -34,18 +34,28 @@ export class Herd {
     return line;
   }
 
-  /** Makes sure that the process runs. */
+  /** Starts the process, which begins to load. */
+  async load(): Promise<void> {
+    await this.#running();
+  }
+
+  /** Makes sure that the process listens. The state folder must be this hub's by now: two processes cannot listen at one path. */
   async warm(): Promise<void> {
-    this.#process ??= this.#start();
-    await this.#process;
+    const { child, ready } = await this.#running();
+    child.stdin?.write('\n');
+    await ready;
   }
 
   close(): void {
-    void this.#process?.then((child) => killGroup(child, 'SIGTERM')).catch(() => {});
+    void this.#process?.then(({ child }) => killGroup(child, 'SIGTERM')).catch(() => {});
     this.#process = undefined;
   }
 
-  async #start(): Promise<RunningProcess> {
+  #running(): Promise<Loading> {
+    return (this.#process ??= this.#start());
+  }
+
+  async #start(): Promise<Loading> {
     const program = join(RUNTIME, 'herd.py');
     const { isolated, python } = this.#place;
     const argv: [string, ...string[]] = isolated
@@ -58,12 +68,20 @@ export class Herd {
     });
     let said = '';
     child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-4000)));
+    child.stdin?.on('error', () => {}); // it has ended, which is told below
     child.once('exit', () => (this.#process = undefined));
     const failed = once(child, 'exit').then(() => {
       throw new BinderyError('start_failed', 'The process that starts sessions ended at once.', { logTail: said });
     });
-    await Promise.race([once(child.stdout!, 'data'), failed]);
-    failed.catch(() => {}); // its later end is nobody's failure: the next session starts another
-    return child;
+    const ready = Promise.race([once(child.stdout!, 'data'), failed]);
+    ready.catch(() => {}); // told to whoever starts a session; a later end is nobody's failure: the next session starts another
+    failed.catch(() => {});
+    return { child, ready };
   }
+}
+
+interface Loading {
+  readonly child: RunningProcess;
+  /** Fulfilled when it listens. */
+  readonly ready: Promise<unknown>;
 }

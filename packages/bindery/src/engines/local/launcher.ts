@@ -135,6 +135,11 @@ export class LocalLauncher implements Launcher {
     };
   }
 
+  /** Begins to load what sessions need; nothing is touched that another hub may use. */
+  load(): Promise<void> {
+    return this.#herd.load();
+  }
+
   /** Gets ready to start sessions. */
   warm(): Promise<void> {
     return this.#herd.warm();

@@ -1,8 +1,10 @@
 """Forks supervisors, and they servers: one process of the hub in which everything they need is loaded, so that none of them costs the hub
 a fork of its own, nor a start of Python, nor the imports of JupyterLab.
 
-Run as `python -I -B herd.py SOCKET load` by the server runtime's Python; without `load` by any, and sessions start each their own server. Says `ready` on stdout; ends when stdin does, which is when the hub ends. Each connection to SOCKET names
-a session's folder in one line and becomes the standard output of its supervisor (supervise.py): it is closed when that ends.
+Run as `python -I -B herd.py SOCKET load` by the server runtime's Python; without `load` by any, and sessions start each their own server. It
+listens once there is something to read on stdin, by which it is told that SOCKET is its own, and says `ready` on stdout; it ends when stdin
+does, which is when the hub ends. Each connection to SOCKET names a session's folder in one line and becomes the standard output of its
+supervisor (supervise.py): it is closed when that ends.
 Supervisors outlive the herd.
 """
 
@@ -31,43 +33,62 @@ jupyterlab_jupytext nbconvert.exporters notebook.app notebook_shim.nbserver term
 
 
 def main():
+    loading = Loading() if "load" in sys.argv[2:] else None
+    if not os.read(0, 1):
+        return
     listener = supervise.listen(sys.argv[1])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a supervisor ended: its folder tells
     os.write(1, b"ready\n")
-    run = loaded() if "load" in sys.argv[2:] else None
     poll = select.poll()
     poll.register(0, select.POLLIN | select.POLLHUP)
     poll.register(listener, select.POLLIN)
     while True:
-        ready = [fd for fd, _ in poll.poll()]
+        ready = [fd for fd, _ in poll.poll(0 if loading and loading.rest else None)]
+        if not ready:
+            loading.go_on()
         if 0 in ready and not os.read(0, 1):
             return
         if listener.fileno() in ready:
             connection, _ = listener.accept()
             if os.fork() == 0:
-                become(listener, connection, run)
+                become(listener, connection, loading and loading.run)
             connection.close()
 
 
-def loaded():
-    """What serves a session in a fork of this process; None, and sessions start each their own, where that cannot be."""
-    try:
-        app = serve.load()
-        serve.ipython_again()
-        for name in LATER:
-            try:
-                importlib.import_module(name)
-            except ImportError:
-                pass  # another version has it elsewhere: the server itself will find it
-    except Exception:
-        traceback.print_exc()
-        return None
-    if threading.active_count() > 1:
-        print("herd: an import started a thread", file=sys.stderr)
-        return None
-    gc.collect()
-    gc.freeze()  # what is here now is never looked at again, so that forks share it
-    return lambda order, fd: serve.run(order, fd, app)
+class Loading:
+    """What serves a session in a fork of this process: JupyterLab at once, what it needs beside that while nobody waits."""
+
+    def __init__(self):
+        self.rest, self.app = LATER[::-1], None
+        try:
+            self.app = serve.load()
+            serve.ipython_again()
+        except Exception:
+            self.fail(traceback.format_exc())
+        self.settle()
+
+    @property
+    def run(self):
+        """None where it cannot be: sessions start each their own server."""
+        return self.app and (lambda order, fd: serve.run(order, fd, self.app))
+
+    def go_on(self):
+        try:
+            importlib.import_module(self.rest.pop())
+        except ImportError:
+            pass  # another version has it elsewhere: the server itself will find it
+        except Exception:
+            self.fail(traceback.format_exc())
+        self.settle()
+
+    def settle(self):
+        if threading.active_count() > 1:
+            self.fail("An import started a thread: nothing can be forked from here.\n")
+        gc.freeze()  # what is here now is never looked at again, so that forks share it
+
+    def fail(self, why):
+        sys.stderr.write(why)
+        self.rest, self.app = [], None
 
 
 def become(listener, connection, run):
