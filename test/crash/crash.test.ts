@@ -9,8 +9,10 @@ import { HubProcess } from '../fakes/hub-process.ts';
 import { SHARED_CACHE } from '../fakes/real-hub.ts';
 import { Repository, TemporaryFolder } from '../fakes/repository.ts';
 
-const ROUNDS = 50;
-const TARGETS = ['hub', 'builder', 'supervisor', 'session'] as const;
+const ROUNDS = Number(process.env['ROUNDS'] ?? 50);
+const TARGETS = ['hub', 'builder', 'supervisor', 'session', 'server', 'herd'] as const;
+/** Of these a session that runs knows nothing. */
+const ELSEWHERE: readonly string[] = ['hub', 'builder', 'herd'];
 const SEED = Number(process.env['SEED'] ?? Date.now() % 100_000);
 
 /** mulberry32: small, seeded, good enough to choose moments. */
@@ -41,6 +43,16 @@ function processes(mark: string): Running[] {
     }
   });
 }
+
+const content = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+};
+const parentOf = (pid: number): number => Number(/^PPid:\s*(\d+)$/m.exec(content(`/proc/${pid}/status`))?.[1]);
+const isServer = (pid: number): boolean => content(`/proc/${pid}/comm`) === 'jupyter-lab\n';
 
 async function until(what: string, condition: () => boolean | Promise<boolean>, seen: () => unknown = () => ''): Promise<void> {
   const deadline = Date.now() + 60_000;
@@ -124,7 +136,7 @@ describe('kill -9 at any moment (I3)', () => {
       );
     await converged(note);
 
-    const expected = target === 'hub' || target === 'builder' ? 'running' : 'ended';
+    const expected = ELSEWHERE.includes(target) ? 'running' : 'ended';
     await until(
       `${note}: its session is ${expected}`,
       async () => (await hub.sessions()).find(({ id }) => id === sessionId)?.state === expected,
@@ -133,7 +145,7 @@ describe('kill -9 at any moment (I3)', () => {
     const sessions = await hub.sessions();
     const mine = sessions.find(({ id }) => id === sessionId);
     assert.ok(mine, `${note}: the session is known`);
-    if (target === 'hub' || target === 'builder') {
+    if (ELSEWHERE.includes(target)) {
       assert.equal(mine.state, 'running', note);
       const kept = await fetch(`${hub.url}${path}api/contents/kept-${round}.txt`, { headers: { authorization: `token ${token}` } });
       assert.equal(((await kept.json()) as { content?: string }).content, `round ${round}`, `${note}: adopted, by its old token`);
@@ -150,8 +162,15 @@ describe('kill -9 at any moment (I3)', () => {
     );
     await savedHas(sessionId, round, note);
     const ours = (): Running[] =>
-      processes(state).filter(({ pid, command }) => pid !== hub.child.pid && /bwrap|enclose|supervise|serve\.py/.test(command));
+      processes(state).filter(
+        ({ pid, command }) => pid !== hub.child.pid && /bwrap|enclose|supervise|serve\.py|herd\.py/.test(command) && !isHerd(pid),
+      );
     await until(`${note}: no process is left`, () => ours().length === 0, ours);
+  }
+
+  /** The process that supervisors and servers are forked from. */
+  function isHerd(pid: number): boolean {
+    return parentOf(pid) === hub.child.pid && content(`/proc/${pid}/cmdline`).includes('herd.py');
   }
 
   function supervisorOf(id: string): number | undefined {
@@ -163,6 +182,8 @@ describe('kill -9 at any moment (I3)', () => {
   function victimsOf(target: (typeof TARGETS)[number]): number[] {
     if (target === 'builder') return processes('enclose.py').flatMap(({ pid, command }) => (command.includes(cache) ? [pid] : []));
     if (target === 'supervisor') return readdirSync(join(state, 'sessions')).flatMap((id) => supervisorOf(id) ?? []);
+    if (target === 'herd') return processes(state).flatMap(({ pid }) => (isHerd(pid) ? [pid] : []));
+    if (target === 'server') return processes(state).flatMap(({ pid }) => (isServer(pid) ? [pid] : []));
     if (target === 'session') return processes(state).flatMap(({ pid, command }) => (command.startsWith('bwrap') ? [pid] : []));
     return [];
   }

@@ -26,9 +26,7 @@ export class Herd {
   /** Starts the supervisor of a session's folder. What it tells comes out of the socket as lines of JSON; the socket closes when it ends. */
   async supervise(folder: string): Promise<Socket> {
     if (folder.includes('\n')) throw new BinderyError('config_invalid', 'The path of the state folder contains a line break.');
-    await this.warm();
-    const line = connect(this.#socket);
-    await once(line, 'connect');
+    const line = await this.#connected();
     line.on('error', () => line.destroy());
     line.write(`${folder}\n`);
     return line;
@@ -51,11 +49,32 @@ export class Herd {
     this.#process = undefined;
   }
 
-  #running(): Promise<Loading> {
-    return (this.#process ??= this.#start());
+  async #connected(isSecond = false): Promise<Socket> {
+    const running = this.#running();
+    await this.warm();
+    const line = connect(this.#socket);
+    try {
+      await once(line, 'connect');
+      return line;
+    } catch (error) {
+      this.#forget(running);
+      if (isSecond) throw error;
+      return this.#connected(true); // it was killed a moment ago: there is another
+    }
   }
 
-  async #start(): Promise<Loading> {
+  #running(): Promise<Loading> {
+    if (this.#process) return this.#process;
+    const process = this.#start(() => this.#forget(process));
+    process.catch(() => this.#forget(process));
+    return (this.#process = process);
+  }
+
+  #forget(process: Promise<Loading>): void {
+    if (this.#process === process) this.#process = undefined;
+  }
+
+  async #start(ended: () => void): Promise<Loading> {
     const program = join(RUNTIME, 'herd.py');
     const { isolated, python } = this.#place;
     const argv: [string, ...string[]] = isolated
@@ -69,7 +88,7 @@ export class Herd {
     let said = '';
     child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-4000)));
     child.stdin?.on('error', () => {}); // it has ended, which is told below
-    child.once('exit', () => (this.#process = undefined));
+    child.once('exit', ended);
     const failed = once(child, 'exit').then(() => {
       throw new BinderyError('start_failed', 'The process that starts sessions ended at once.', { logTail: said });
     });
