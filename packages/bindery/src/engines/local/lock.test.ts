@@ -385,6 +385,8 @@ test('a conda file whose pins contradict each other on PyPI: the channels are na
   const specs = ['one==1.0', 'two==1.0'];
   const step: Step = { uses: 'conda', because: 'environment.yml', inputs: [], channels: [], specs, from: 'pypi' };
   await assert.rejects(lock({ steps: [step] }), { code: 'unsatisfiable', hint: /without --conda pypi/ });
+  const base = { python: { requires: '==3.6.*', prefer: 'newest', because: 'environment.yml says python =3.6' } };
+  await assert.rejects(lock({ steps: [step], base }), { code: 'python_not_found', hint: /Without --conda pypi/ });
 });
 
 test('a package of the repository: what it needs is in the lock, it itself is not, and its folder is not written to', async () => {

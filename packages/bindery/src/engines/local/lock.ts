@@ -46,8 +46,16 @@ export async function makeLock(plan: BuildPlan, tree: Tree, deps: LockDeps, log:
 function sayConda(plan: BuildPlan): (error: unknown) => never {
   return (error) => {
     const translated = plan.steps.some((step) => step.uses === 'conda' && step.from === 'pypi');
-    if (!(error instanceof BinderyError) || error.code !== 'unsatisfiable' || !translated) throw error;
-    const hint = `${error.hint} What a conda file pins need not go together on PyPI: without --conda pypi it comes from conda's channels, where these can be reached.`;
+    if (!(error instanceof BinderyError) || !translated) throw error;
+    const channels = "from conda's channels, where these can be reached.";
+    const more =
+      error.code === 'unsatisfiable'
+        ? `What a conda file pins need not go together on PyPI: without --conda pypi it comes ${channels}`
+        : error.code === 'python_not_found'
+          ? `Without --conda pypi Python comes ${channels}`
+          : undefined;
+    if (more === undefined) throw error;
+    const hint = `${error.hint} ${more}`;
     throw new BinderyError(error.code, error.message, { hint, logTail: error.logTail, cause: error });
   };
 }
