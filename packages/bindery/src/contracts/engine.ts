@@ -73,6 +73,8 @@ export interface Session {
   /** One sentence for people about the end. */
   readonly message?: string;
   readonly savedBytes?: number;
+  /** Why its changed files, or some of them, could not be saved. */
+  readonly saveError?: string;
 }
 
 /** What a session uses; absent is what nobody measures here, or has not measured yet. */

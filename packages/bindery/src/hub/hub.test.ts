@@ -245,8 +245,10 @@ test('saved work is restored by who holds the session, while it is kept', async 
     return [response.status, ((await response.json()) as { error: { code: string } }).error.code];
   };
   assert.deepEqual(await refused(restore({})), [404, 'saved_not_found'], 'it still runs');
-  hub.engine.endSession(id, 'idle');
-  assert.deepEqual(await refused(restore({})), [404, 'saved_not_found'], 'it changed nothing');
+  hub.engine.endSession(id, 'idle', { saveError: 'the disk is full' });
+  assert.deepEqual(await refused(restore({})), [404, 'saved_not_found'], 'nothing was saved');
+  const { message } = (await (await hub.fetch(`/api/v1/sessions/${id}`)).json()) as { message: string };
+  assert.match(message, /nothing was done in it for a while\. Its changed files could not be saved: the disk is full$/);
   assert.deepEqual(await refused(restore({}, 'a'.repeat(16))), [404, 'session_not_found']);
 
   const other = await ready(hub, link, { layout: 'joint' });

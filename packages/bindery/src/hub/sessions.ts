@@ -166,7 +166,8 @@ export class Sessions {
     if (saved) return saved;
     if (view.state !== 'ended')
       throw new BinderyError('saved_not_found', `Session ${id} still runs: its changed files are saved when it ends.`);
-    if (!view.savedBytes) throw new BinderyError('saved_not_found', `Session ${id} changed no files that could be saved.`);
+    if (!view.savedBytes)
+      throw new BinderyError('saved_not_found', `Nothing was saved of session ${id}: it changed no files, or they could not be saved.`);
     throw new BinderyError('saved_expired', `What was saved of session ${id} is no longer kept.`);
   }
 
@@ -277,6 +278,15 @@ function vanished(record: SessionRecord, now: number): SessionRecord {
   return { ...record, view: { ...record.view, state: 'ended', endReason: 'abandoned', endedAt: new Date(now).toISOString() } };
 }
 
+/** What the engine says of the end; that work was lost must not go unsaid. */
+function endMessage({ message, saveError, savedBytes, endReason = 'stopped' }: Session): Pick<SessionView, 'message'> {
+  if (saveError !== undefined) {
+    const what = savedBytes ? 'Not all of its changed files could be saved' : 'Its changed files could not be saved';
+    return { message: `${message ?? REASONS[endReason]} ${what}: ${saveError}` };
+  }
+  return message === undefined ? {} : { message };
+}
+
 function viewOf(session: Session): SessionView {
   const { source } = session;
   return {
@@ -291,7 +301,7 @@ function viewOf(session: Session): SessionView {
     isolated: session.isolated,
     ...(session.endedAt === undefined ? {} : { endedAt: session.endedAt }),
     ...(session.endReason === undefined ? {} : { endReason: session.endReason }),
-    ...(session.message === undefined ? {} : { message: session.message }),
+    ...endMessage(session),
     ...(session.savedBytes === undefined ? {} : { savedBytes: session.savedBytes }),
   };
 }

@@ -108,6 +108,7 @@ export class SessionFolder {
       endReason: ended.reason,
       ...(ended.message ? { message: ended.message } : {}),
       ...(ended.savedBytes === undefined ? {} : { savedBytes: ended.savedBytes }),
+      ...(ended.saveError === undefined ? {} : { saveError: ended.saveError.trim().split('\n').at(-1) ?? '' }),
     };
   }
 }

@@ -206,7 +206,7 @@ function startScript(path: string, serve: readonly string[], order: SessionOrder
 }
 
 /** A sandbox that sees the home and nothing else, for saving what was changed. */
-function saveBox(box: SessionBox, { at, home, loose }: Made, order: SessionOrder, { runtime }: SessionParts): Sandbox {
+function saveBox(box: SessionBox, { at, home, loose }: Made, order: SessionOrder, { place, runtime }: SessionParts): Sandbox {
   const path = loose ? (box.env['PATH'] ?? '') : '/usr/bin:/bin';
   return {
     ...box,
@@ -221,7 +221,7 @@ function saveBox(box: SessionBox, { at, home, loose }: Made, order: SessionOrder
       [runtime.prefix, INSIDE.server],
       [runtime.python.prefix, runtime.python.prefix],
     ],
-    command: [`${at.server}/bin/python`, '-I', '-S', '-B', `${at.runtime}/save.py`, order.source.ref],
+    command: [`${at.server}/bin/python`, '-I', '-S', '-B', `${at.runtime}/save.py`, order.source.ref, String(place.config.session.disk)],
   };
 }
 

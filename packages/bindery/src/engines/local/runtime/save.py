@@ -1,22 +1,26 @@
 """Writes what a session changed as a tar.gz to standard output; nothing when nothing was changed.
 
-Run inside a sandbox of its own, if there are any, in the session's folder: `python -I -S save.py COMMIT`. Changed is what Git says: what differs from
+Run inside a sandbox of its own, if there are any, in the session's folder: `python -I -S save.py COMMIT BYTES`. Changed is what Git says: what differs from
 the commit that was launched, committed since or not, and new files that are not ignored; in submodules too. Links are stored as links;
-sockets and devices are left out. What was removed is named in a member of its own (REMOVED), a JSON list.
+sockets and devices are left out. What was removed is named in a member of its own (REMOVED), a JSON list. Small files go first: what
+does not fit into BYTES, or into the time, is left out, and that is said on standard error.
 """
 
+import gzip
 import io
 import json
 import os
 import subprocess
 import sys
 import tarfile
+import time
 
 REMOVED = ".bindery-removed.json"
 ENV = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_OPTIONAL_LOCKS": "0", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null",
        "GIT_NO_REPLACE_OBJECTS": "1"}
 SETTINGS = ["core.fsmonitor=false", "core.hooksPath=/dev/null", "safe.directory=*", "core.untrackedCache=false"]
 DEEPEST = 8
+SECONDS = 90
 
 
 def git(folder, *words):
@@ -68,35 +72,43 @@ def is_there(path, real={}):
 
 def main():
     paths = sorted(set(changed(b"", sys.argv[1])) - {REMOVED.encode()})
-    there = [path for path in paths if is_there(path) and not is_folder(path)]
+    there = sorted((path for path in paths if is_there(path) and not is_folder(path)), key=lambda path: os.lstat(path).st_size)
     removed = [os.fsdecode(path) for path in paths if not is_there(path)]
     if not there and not removed:
         return
-    with tarfile.open(fileobj=sys.stdout.buffer, mode="w|gz") as archive:
+    left, until, out = int(sys.argv[2]), time.monotonic() + SECONDS, []
+    # the lowest level: whoever stops a session waits for it
+    with gzip.GzipFile(fileobj=sys.stdout.buffer, mode="wb", compresslevel=1) as packed, tarfile.open(fileobj=packed, mode="w|") as archive:
         if removed:
             text = json.dumps(removed, indent=1).encode()
             info = tarfile.TarInfo(REMOVED)
             info.size = len(text)
             archive.addfile(named(info), io.BytesIO(text))
         for path in there:
-            add(archive, path)
+            left -= os.lstat(path).st_size + 1536  # with its headers
+            if left < 0 or time.monotonic() > until or not add(archive, path):
+                out.append(os.fsdecode(path))
+    if out:
+        print(f"{len(out)} left out, {ascii(out[0])} among them", file=sys.stderr)
 
 
 def add(archive, path):
+    """False for a file that cannot be read: the others are saved all the same."""
     info = archive.gettarinfo(os.fsdecode(path))
     if info is None:
-        return
+        return True
     if info.islnk():  # a second name of one file: its content again, so that each member stands for itself
         info.type, info.linkname, info.size = tarfile.REGTYPE, "", os.lstat(path).st_size
     if info.isreg():
         try:
             file = open(path, "rb")
-        except PermissionError as error:  # the session closed it to itself: the others are saved all the same
-            return print(error, file=sys.stderr)
+        except OSError:
+            return False
         with file:
             archive.addfile(named(info), file)
     elif info.issym():
         archive.addfile(named(info))
+    return True
 
 
 def named(info):

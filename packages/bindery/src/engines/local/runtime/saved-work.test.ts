@@ -33,8 +33,8 @@ describe('saved work', () => {
   afterEach(() => folder[Symbol.dispose]());
 
   const script = (name: string): string[] => ['-I', '-S', '-B', join(import.meta.dirname, name)];
-  const save = (): Buffer =>
-    execFileSync('python3', [...script('save.py'), commit], { cwd: repository.path, stdio: ['ignore', 'pipe', 'inherit'] });
+  const save = (limit = LIMIT): Buffer =>
+    execFileSync('python3', [...script('save.py'), commit, String(limit)], { cwd: repository.path, stdio: ['ignore', 'pipe', 'inherit'] });
   const restore = (archive: Buffer, limit = LIMIT, ...copies: string[]): Told => {
     const target = join(folder.path, 'target');
     mkdirSync(target, { recursive: true });
@@ -100,6 +100,13 @@ archive = tarfile.open(fileobj=sys.stdout.buffer, mode="w|gz")
     repository.write({ 'library/code.py': 'two', 'library/more.py': 'three' });
     new Repository(join(repository.path, 'cloned')).commit({ 'file.txt': 'mine' });
     assert.deepEqual(names(save()), ['cloned/file.txt', 'library/code.py', 'library/more.py']);
+  });
+
+  it('saves the small files where there is no room for all, and says so', () => {
+    repository.write({ 'a-large.bin': Buffer.alloc(100_000), 'b-small.txt': 'small', 'c-medium.bin': Buffer.alloc(5000) });
+    assert.deepEqual(names(save(20_000)), ['b-small.txt', 'c-medium.bin']);
+    const { stderr } = spawnSync('python3', [...script('save.py'), commit, '20000'], { cwd: repository.path, encoding: 'utf8' });
+    assert.equal(stderr, "1 left out, 'a-large.bin' among them\n");
   });
 
   it('holds all files where the session broke its .git', () => {

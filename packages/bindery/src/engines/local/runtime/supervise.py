@@ -375,7 +375,9 @@ def finish(order, ended, family):
         family.kill()
     if order.get("save") and not os.path.exists("ended.json"):
         try:
-            ended["savedBytes"] = save(order)
+            ended["savedBytes"], left_out = save(order)
+            if left_out:
+                ended["saveError"] = left_out
         except Exception as error:  # the session's end must be recorded whatever happens to its files
             ended["saveError"] = str(error)
     write_json("ended.json", {**ended, "at": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())})
@@ -385,12 +387,12 @@ def finish(order, ended, family):
 
 
 def save(order):
-    """Runs the saving sandbox; its standard output is the archive. Returns bytes, 0 when nothing was changed."""
+    """Runs the saving sandbox; its standard output is the archive. Returns bytes, 0 when nothing was changed, and what it says was left out."""
     part = order["save"]["to"] + ".part"
     fds = {"seccomp": os.open(order["save"]["seccomp"], os.O_RDONLY)} if order["save"].get("seccomp") else {}
     argv = filled(order["save"]["argv"], fds)
     os.makedirs(os.path.dirname(part), mode=0o700, exist_ok=True)
-    limit = order["save"]["bytes"]
+    limit = order["save"]["bytes"] + (1 << 20)  # save.py keeps to it by the files' sizes
 
     def bounded():
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -403,9 +405,9 @@ def save(order):
         raise RuntimeError(result.stderr.decode(errors="replace")[-500:])
     if size == 0:
         os.unlink(part)
-        return 0
+        return 0, ""
     os.rename(part, order["save"]["to"])
-    return size
+    return size, result.stderr.decode(errors="replace").strip()[-500:]
 
 
 def clean(order):
