@@ -30,6 +30,12 @@ test('a Pipfile with development packages, paths and Git', async () => {
     [['.', true]],
   );
   assert.equal(plan.base.python.requires, '==3.9.*');
+  const asked = await planOf({ Pipfile: PIPFILE }, { python: '3.12' });
+  assert.deepEqual(asked.base.python, {
+    requires: '==3.12.*',
+    prefer: 'newest',
+    because: 'it was asked for, in place of Pipfile (==3.9.*)',
+  });
   assert.match(saidOf(plan, 'requirements.txt').join(), /^ignored/);
 });
 

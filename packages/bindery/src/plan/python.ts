@@ -7,12 +7,15 @@ export function settlePython(
   parts: readonly Part[],
   choices: { readonly epoch: Epoch; readonly asOf: string | undefined; readonly python?: string | undefined },
 ): PythonBase {
-  if (choices.python !== undefined) return { requires: `==${choices.python}.*`, prefer: 'newest', because: 'it was asked for' };
   const given = parts.find((part) => part.python !== undefined)?.python ?? {
     requires: '',
     prefer: 'newest',
     because: 'no file names a version',
   };
+  if (choices.python !== undefined) {
+    const instead = given.requires === '' ? '' : `, in place of ${given.because}`;
+    return { requires: `==${choices.python}.*`, prefer: 'newest', because: `it was asked for${instead}` };
+  }
   if (given.prefer !== 'newest') return given;
   if (choices.epoch === 'repo2docker') {
     const prefer = classicChoice(given.requires);
