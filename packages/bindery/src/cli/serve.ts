@@ -50,7 +50,7 @@ async function serve(terminal: Terminal, { config }: LoadedConfig, flags: ServeF
     terminal.err(`${message}\n`);
     news({ say: message });
   });
-  shared.engine.load();
+  await shared.engine.load();
   const { createHub } = await import('../hub/hub.ts'); // while that loads
   const hub = await createHub(shared, { pipeline, examples: bundledExamples() });
   const port = Number(new URL(hub.url).port);

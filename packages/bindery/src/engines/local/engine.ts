@@ -21,7 +21,7 @@ import type { Sandboxed } from './lock-resolve.ts';
 import { preparePlace, type Place } from './place.ts';
 import { probe } from './probe.ts';
 import { strangeRun } from './strange-run.ts';
-import { serverRuntime, type ServerRuntime } from './server-runtime.ts';
+import { installedRuntime, serverRuntime, type ServerRuntime } from './server-runtime.ts';
 
 export interface LocalEngineOptions {
   readonly config: Config;
@@ -119,9 +119,9 @@ export class LocalEngine implements Engine {
     return collectGarbage(this.#place, this.builder, () => this.#services.uv(), all);
   }
 
-  /** Begins, before the hub has taken its state folder, with what takes longest of `warm`. */
-  load(): void {
-    this.launcher.load().catch(() => {}); // told to whoever needs it
+  /** Begins with what takes longest of `warm`, where it is installed: nothing is touched yet that another hub may use. */
+  async load(): Promise<void> {
+    if (this.isolated && (await installedRuntime(this.#place))) await this.launcher.load();
   }
 
   warm(): void {

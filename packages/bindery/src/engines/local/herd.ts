@@ -32,7 +32,7 @@ export class Herd {
     return line;
   }
 
-  /** Starts the process, which begins to load. */
+  /** Starts the process, which begins to load; fulfilled when it has been started. */
   async load(): Promise<void> {
     await this.#running();
   }

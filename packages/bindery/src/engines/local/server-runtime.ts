@@ -24,6 +24,24 @@ const Record = z.object({
   python: z.object({ path: z.string(), version: z.string(), prefix: z.string(), build: z.string(), from: z.enum(['machine', 'managed']) }),
 });
 
+const readLock = (): Promise<string> => readFile(join(RUNTIME, 'requirements.lock'), 'utf8');
+
+function runtimeFolder(place: Place, lock: string): string {
+  const key = createHash('sha256')
+    .update(lock)
+    .update(JSON.stringify(DISABLED))
+    .update(process.arch)
+    .update(place.isolated ? '' : place.folders.fixed)
+    .digest('hex')
+    .slice(0, 16);
+  return join(place.folders.tools, `server-${key}`);
+}
+
+/** The server runtime, if it is installed. */
+export async function installedRuntime(place: Place): Promise<ServerRuntime | undefined> {
+  return readRuntime(place, runtimeFolder(place, await readLock()));
+}
+
 /** Finds the server runtime, or installs it from its committed lock. Two hubs may do so at once. */
 export async function serverRuntime(
   place: Place,
@@ -32,15 +50,8 @@ export async function serverRuntime(
   log: StageLog,
   signal: AbortSignal,
 ): Promise<ServerRuntime> {
-  const lock = await readFile(join(RUNTIME, 'requirements.lock'), 'utf8');
-  const key = createHash('sha256')
-    .update(lock)
-    .update(JSON.stringify(DISABLED))
-    .update(process.arch)
-    .update(place.isolated ? '' : place.folders.fixed)
-    .digest('hex')
-    .slice(0, 16);
-  const folder = join(place.folders.tools, `server-${key}`);
+  const lock = await readLock();
+  const folder = runtimeFolder(place, lock);
   const found = await readRuntime(place, folder);
   if (found) return found;
   const interpreter = await python();

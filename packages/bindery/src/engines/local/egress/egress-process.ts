@@ -1,6 +1,7 @@
 // The process between sandboxes and the internet, apart from the hub: what strangers send ends here, without the hub's rights or secrets.
 import { lookup } from 'node:dns/promises';
 import { chmodSync, renameSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { networkInterfaces } from 'node:os';
 import { createInterface } from 'node:readline';
 import { decider } from './decision.ts';
@@ -46,6 +47,7 @@ function denials(): (target: { host: string; port: number }, why: string) => voi
 
 /** For good: a process that has listened needs nothing more of root. */
 function dropTo(uid: number): void {
+  flushCompileCache(); // where only who we are now may write
   process.setgroups?.([]);
   process.setgid?.(uid);
   process.setuid?.(uid);

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { getCompileCacheDir } from 'node:module';
+import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Clock } from '../../../base/clock.ts';
@@ -110,8 +111,10 @@ class Keeper {
   async start(): Promise<void> {
     const { clock, log, indexes } = this.#options;
     const file = fileURLToPath(new URL(`./egress-process${extname(import.meta.filename)}`, import.meta.url));
+    const compiled = getCompileCacheDir();
     const child = start([process.execPath, '--max-old-space-size=128', file], {
       env: {
+        ...(compiled === undefined ? {} : { NODE_COMPILE_CACHE: dirname(compiled) }),
         UV_THREADPOOL_SIZE: '16', // names are looked up in these threads: a slow one must not hold up the rest
         ...(indexes?.environment['SSL_CERT_FILE'] ? { NODE_EXTRA_CA_CERTS: indexes.environment['SSL_CERT_FILE'] } : {}),
       },

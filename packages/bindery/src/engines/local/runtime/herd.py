@@ -11,6 +11,7 @@ Supervisors outlive the herd.
 import gc
 import importlib
 import os
+import platform
 import select
 import signal
 import sys
@@ -63,6 +64,7 @@ class Loading:
         try:
             self.app = serve.load()
             serve.ipython_again()
+            platform.processor()  # starts a program, and remembers what it said
         except Exception:
             self.fail(traceback.format_exc())
         self.settle()
