@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
@@ -33,6 +34,8 @@ export interface LocalLauncherParts {
 const SupervisorEvent = z.object({ event: z.string(), pid: z.number().optional(), ms: z.number().optional() });
 
 const LOOK_EVERY_MS = 1000;
+/** Longest time in which a supervisor saves what was changed, in milliseconds: two minutes, and some for the rest. */
+const SAVING_MS = 130_000;
 const FORGET_EVERY_MS = 3_600_000;
 
 /** Sessions as folders and processes: `sessions/<id>/`, each under a detached supervisor (runtime/supervise.py). */
@@ -42,7 +45,8 @@ export class LocalLauncher implements Launcher {
   readonly #running = new Map<string, SessionRecord>();
   readonly #watch: NodeJS.Timeout;
   readonly #forgetting: NodeJS.Timeout;
-  readonly #own = new Set<string>();
+  /** Of those we started: fulfilled when the supervisor has ended. */
+  readonly #own = new Map<string, Promise<void>>();
   readonly #ending = new Map<string, Promise<void>>();
   readonly #herd: Herd;
 
@@ -80,8 +84,9 @@ export class LocalLauncher implements Launcher {
     await writeFile(folder.file('order.json'), JSON.stringify(supervisor.order), { mode: 0o600 });
     const line = await this.#herd.supervise(folder.path);
     this.#running.set(order.id, record);
-    this.#own.add(order.id);
-    line.once('close', () => void this.#gone(order.id));
+    const closed = new Promise<void>((resolve) => line.once('close', () => resolve()));
+    this.#own.set(order.id, closed);
+    void closed.then(() => this.#gone(order.id));
     await this.#ready(line, folder, log, signal);
     return (await folder.session())!;
   }
@@ -112,13 +117,20 @@ export class LocalLauncher implements Launcher {
     if (pid !== undefined) {
       await writeFile(folder.file('stop.json'), JSON.stringify({ reason, graceSeconds: graceMs / 1000 }));
       signalProcess(pid, 'SIGTERM');
-      const deadline = this.#parts.clock.monotonic() + graceMs + 130_000; // saving may take two minutes
-      while ((await folder.supervisor()) !== undefined && this.#parts.clock.monotonic() < deadline)
-        await new Promise((done) => setTimeout(done, 20));
+      const ending = new AbortController();
+      const late = setTimeout(() => ending.abort(), graceMs + SAVING_MS);
+      await Promise.race([this.#own.get(id) ?? this.#seenGone(folder, ending.signal), once(ending.signal, 'abort')]);
+      clearTimeout(late);
+      ending.abort();
       if ((await folder.supervisor()) !== undefined) signalProcess(pid, 'SIGKILL');
     }
     if (!(await folder.ended())) await this.#finish(folder, reason, undefined);
     await this.#gone(id);
+  }
+
+  /** An adopted session's supervisor is not our child: its end has to be looked for. */
+  async #seenGone(folder: SessionFolder, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && (await folder.supervisor()) !== undefined) await new Promise((done) => setTimeout(done, 20));
   }
 
   async *logs(id: string): AsyncIterable<string> {
