@@ -31,6 +31,7 @@ export function FormPage({ services }: { services: Services }) {
   const launch = (): void => {
     if (found.value.path !== undefined) router.go(found.value.path, { asked: true });
   };
+  if (!config.isolated) return <NotIsolated />;
   return (
     <Page
       title=""
@@ -38,7 +39,6 @@ export function FormPage({ services }: { services: Services }) {
       heading="Any Git repository, as a live notebook"
       lead={<p>Paste its address. Bindery reads what it needs, builds that once, and opens it here.</p>}
     >
-      {!config.isolated && <NotIsolated />}
       {problem.value ? (
         <Problem error={problem.value} retry={() => location.reload()} />
       ) : (
@@ -52,14 +52,18 @@ export function FormPage({ services }: { services: Services }) {
   );
 }
 
+/** Without a sandbox a page launches nothing, so it offers nothing to launch. */
 function NotIsolated() {
   return (
-    <Notice kind="warn" title="This machine cannot isolate what a repository runs">
-      <p>
-        So nothing is launched from this page. The bundled example and your own folders run from the terminal; <code>bindery doctor</code>{' '}
-        says what is missing.
-      </p>
-    </Notice>
+    <Page title="" class="form" heading="Any Git repository, as a live notebook">
+      <Notice kind="warn" title="This machine cannot isolate what a repository runs">
+        <p>
+          So nothing is launched from this page. From the terminal run, as you and with all that you may do: the bundled example (
+          <code>bindery launch</code>), a folder of your own (<code>bindery launch .</code>), and what you vouch for (
+          <code>bindery launch user/repo --trust</code>). <code>bindery doctor</code> says what is missing for more.
+        </p>
+      </Notice>
+    </Page>
   );
 }
 

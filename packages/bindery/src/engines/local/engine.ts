@@ -90,8 +90,9 @@ export class LocalEngine implements Engine {
         hint: `Start Bindery as an ordinary user (useradd -m me, then su - me)${sandbox.mend === undefined ? '.' : `, or mend it: ${sandbox.mend}`}`,
       });
     const python = await services.helperPython();
-    const place = await preparePlace({ config: options.config, worker: options.worker, isolated: sandbox.ok, overlay: overlay.ok, python });
-    if (!sandbox.ok) options.log.warn(sandbox, 'sessions are not isolated');
+    const { config, worker, variables } = options;
+    const place = await preparePlace({ config, worker, variables, isolated: sandbox.ok, overlay: overlay.ok, python });
+    if (!sandbox.ok) options.log.info(sandbox, 'sessions are not isolated');
     const engine = new LocalEngine(place, services, options);
     await engine.builder.discardUnfinished();
     return engine;

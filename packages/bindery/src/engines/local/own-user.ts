@@ -24,7 +24,7 @@ export function started(place: Place, box: Sandbox): Start {
 }
 
 /** What a program without a sandbox has of the environment variables of whoever started the hub: name, programs, the way to the network. */
-export function ownVariables({ index, path }: Uv, prefixes: readonly string[], variables = process.env): Record<string, string> {
+export function ownVariables({ variables }: Place, { index, path }: Uv, prefixes: readonly string[] = []): Record<string, string> {
   const { username } = userInfo();
   const locale = process.platform === 'darwin' ? 'en_US.UTF-8' : 'C.UTF-8';
   const programs = (variables['PATH'] ?? '/usr/local/bin:/usr/bin:/bin').split(':').filter((folder) => !folder.includes('/node_modules/'));

@@ -14,6 +14,8 @@ import { seccompFilter } from './seccomp.ts';
 export interface Place {
   readonly config: Config;
   readonly worker: Worker;
+  /** The hub's environment variables. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
   /** True when sandboxes work here. */
   readonly isolated: boolean;
   /** True when an environment can be overlaid; else sessions get a site folder of their own. */
@@ -40,7 +42,7 @@ export interface Place {
 export const RUNTIME = fileURLToPath(new URL('runtime', import.meta.url));
 
 /** Makes the engine's folders; those that lowered helpers write to are theirs. */
-export async function preparePlace(facts: Pick<Place, 'config' | 'worker' | 'isolated' | 'overlay' | 'python'>): Promise<Place> {
+export async function preparePlace(facts: Omit<Place, 'folders' | 'limits' | 'seccomp'>): Promise<Place> {
   const { cache, state } = facts.config.folders;
   const folders = {
     environments: join(cache, 'environments'),

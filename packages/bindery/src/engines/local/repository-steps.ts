@@ -98,7 +98,7 @@ export async function runRepositorySteps(
     env: userEnv(at, {
       ...order.plan.env,
       ...publicIndex(uv),
-      ...(place.isolated ? egress?.environment : { ...ownVariables(uv, [environment, `${home}/.local`]), ...ownIndex(uv) }),
+      ...(place.isolated ? egress?.environment : { ...ownVariables(place, uv, [environment, `${home}/.local`]), ...ownIndex(uv) }),
       ...trusted.env,
       ...more.env,
       UV_CACHE_DIR: `${at.cache}/uv`,

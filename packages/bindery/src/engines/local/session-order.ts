@@ -152,7 +152,7 @@ function sessionBox(order: SessionOrder, parts: SessionParts, made: Made): Sessi
       ...trusted.env,
       ...order.env,
       JUPYTER_RUNTIME_DIR: '/tmp/jupyter-runtime',
-      ...installed(parts.uv, made),
+      ...installed(parts, made),
     }),
     read: [
       ...(overlay ? [] : [[environment, INSIDE.environment] as const]),
@@ -172,12 +172,12 @@ function sessionBox(order: SessionOrder, parts: SessionParts, made: Made): Sessi
 }
 
 /** Where what a session installs goes, if nothing can be laid over the environment: to a folder of the session's own. */
-function installed(uv: Uv, { at, overlay, loose }: Made): Record<string, string> {
+function installed({ place, uv }: SessionParts, { at, overlay, loose }: Made): Record<string, string> {
   if (overlay) return {};
   if (!loose) return { PIP_TARGET: `${at.home}/.local/site`, PYTHONPATH: `${at.home}/.local/site` };
   const { venv, tmp } = loose;
   return {
-    ...ownVariables(uv, [venv, at.environment, `${at.home}/.local`]),
+    ...ownVariables(place, uv, [venv, at.environment, `${at.home}/.local`]),
     ...(uv.index.secret ? {} : ownIndex(uv)),
     VIRTUAL_ENV: venv,
     NB_PYTHON_PREFIX: venv,

@@ -36,7 +36,7 @@ export async function strangeRun(place: Place, uv: Uv, egress: Egress | undefine
         shmBytes: 64 << 20,
         tmpBytes: 2 * 2 ** 30,
         links: [],
-        env: { ...order.env, ...(place.isolated ? egress?.environment : { ...ownVariables(uv, []), ...ownIndex(uv) }) },
+        env: { ...order.env, ...(place.isolated ? egress?.environment : { ...ownVariables(place, uv), ...ownIndex(uv) }) },
         read: [...new Set([place.python.prefix, ...order.readOnly])]
           .map((path): [string, string] => [path, path])
           .concat(
