@@ -52,7 +52,10 @@ async function serve(terminal: Terminal, { config }: LoadedConfig, flags: ServeF
   });
   await shared.engine.load();
   const { createHub } = await import('../hub/hub.ts'); // while that loads
-  const hub = await createHub(shared, { pipeline, examples: bundledExamples() });
+  const hub = await createHub(shared, { pipeline, examples: bundledExamples() }).catch(async (error: unknown) => {
+    await shared.engine.close(); // or what it started keeps this process
+    throw error;
+  });
   const port = Number(new URL(hub.url).port);
   news({ url: hub.url });
   if (flags.json)
