@@ -258,6 +258,12 @@ export const ERRORS = {
     title: 'A program that Bindery needs is missing.',
     hint: 'See bindery doctor for the command that installs it.',
   },
+  notebook_invalid: {
+    status: 422,
+    retryable: false,
+    title: 'The file is not a notebook that can be shared.',
+    hint: 'Open it as text to see what is wrong. A notebook of an old format is converted by: jupyter nbconvert --to notebook.',
+  },
   internal: {
     status: 500,
     retryable: true,
