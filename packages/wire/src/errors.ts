@@ -264,6 +264,12 @@ export const ERRORS = {
     title: 'The file is not a notebook that can be shared.',
     hint: 'Open it as text to see what is wrong. A notebook of an old format is converted by: jupyter nbconvert --to notebook.',
   },
+  room_closed: {
+    status: 409,
+    retryable: false,
+    title: 'The shared document is closed.',
+    hint: 'Open it again.',
+  },
   internal: {
     status: 500,
     retryable: true,

@@ -29,10 +29,10 @@ export const MINOR_WITH_IDS = 5;
 
 export const NOTEBOOK_FIELDS: ReadonlySet<string> = new Set(['nbformat', 'nbformat_minor', 'metadata', 'cells']);
 
-const CELL_FIELDS = new Set(['id', 'cell_type', 'source', 'metadata', 'attachments', 'execution_state']);
+const CELL_FIELDS = new Set(['id', 'cell_type', 'source', 'metadata', 'attachments', 'execution_state', 'execution']);
 const CODE_FIELDS = new Set([...CELL_FIELDS, 'outputs', 'execution_count']);
 
-/** The names that a cell of this type uses itself; `execution_state` belongs to the shared form and to no file. */
+/** The names that a cell of this type uses itself; `execution_state` and `execution` belong to the shared form and to no file. */
 export function cellFields(type: string): ReadonlySet<string> {
   return type === 'code' ? CODE_FIELDS : CELL_FIELDS;
 }
