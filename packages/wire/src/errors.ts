@@ -270,6 +270,24 @@ export const ERRORS = {
     title: 'The shared document is closed.',
     hint: 'Open it again.',
   },
+  room_diverged: {
+    status: 409,
+    retryable: false,
+    title: 'The shared document was replaced by another one.',
+    hint: 'Open it again; what you wrote and was not saved can be copied out of the old one before.',
+  },
+  room_read_only: {
+    status: 403,
+    retryable: false,
+    title: 'You may read this shared document and not write in it.',
+    hint: 'Ask whoever shared it for a link that allows editing.',
+  },
+  room_refused: {
+    status: 403,
+    retryable: false,
+    title: 'The server does not let you into the shared document.',
+    hint: 'Open it again from where you found it; a link may have ended.',
+  },
   internal: {
     status: 500,
     retryable: true,
