@@ -23,12 +23,15 @@ const folder = await mkdtemp(join(tmpdir(), 'conda-build-'));
 after(() => rm(folder, { recursive: true, force: true }));
 const signal = AbortSignal.timeout(300_000);
 const log = { info: () => {}, line: () => {} };
+/** Where programs and interpreters are, and nothing that names a package index. */
+const { PATH, HOME, PYENV_ROOT, XDG_DATA_HOME } = process.env;
+const variables = { PATH, HOME, PYENV_ROOT, XDG_DATA_HOME };
 
 /** What makes channels and installs from them, as the machine's own index has it. */
 async function rattler(): Promise<string> {
   const config = ConfigSchema.parse({ folders: { state: TOOLS, cache: TOOLS }, python: { uv: await toolUv() } });
   const uv = await findUv({ config, worker: sameUser, variables: process.env, say: () => {}, signal });
-  const interpreters = new Interpreters({ config, worker: sameUser, variables: process.env, uv: () => Promise.resolve(uv) });
+  const interpreters = new Interpreters({ config, worker: sameUser, variables, uv: () => Promise.resolve(uv) });
   return dirname(dirname((await condaTool({ uv, interpreters, config, worker: sameUser, log, signal })).python));
 }
 
@@ -87,7 +90,7 @@ async function built(sandbox: 'auto' | 'off', where: 'layer' | 'prefix'): Promis
     log: makeLog('warn'),
     clock: systemClock,
     worker,
-    variables: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
+    variables,
     say: () => {},
   });
   try {
