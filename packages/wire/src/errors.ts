@@ -270,6 +270,18 @@ export const ERRORS = {
     title: 'The shared document is closed.',
     hint: 'Open it again.',
   },
+  room_damaged: {
+    status: 500,
+    retryable: false,
+    title: 'What was kept of a shared document cannot be read.',
+    hint: 'Put a copy of the file back, or move it away: the document then begins anew.',
+  },
+  room_not_saved: {
+    status: 503,
+    retryable: true,
+    title: 'The shared document could not be saved.',
+    hint: 'Is the disk full? What was written stays with its writers, and is sent again.',
+  },
   room_diverged: {
     status: 409,
     retryable: false,
