@@ -1,0 +1,354 @@
+import assert from 'node:assert/strict';
+import { copyFile, mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, describe, it, mock } from 'node:test';
+import * as encoding from 'lib0/encoding';
+import * as Y from 'yjs';
+import type { JsonObject } from '@bindery/rtc/json.ts';
+import { connect } from '@bindery/rtc/room/connect.ts';
+import { decodeServerFrame, encodeClientFrame, type ClientFrame, type ServerFrame } from '@bindery/rtc/room/frames.ts';
+import type { Role, Room } from '@bindery/rtc/room/room.ts';
+import { string, text } from '@bindery/rtc/tables/fields.ts';
+import { defineTable } from '@bindery/rtc/tables/table.ts';
+import { RelayRoom, type Member } from './relay-room.ts';
+
+const TABLES = { notes: defineTable({ title: string(), body: text() }) };
+const folder = await mkdtemp(join(tmpdir(), 'relay-room-'));
+after(() => rm(folder, { recursive: true }));
+let count = 0;
+const place = (): string => join(folder, `room-${count++}`);
+const clients: Room<typeof TABLES>[] = [];
+const relays: RelayRoom[] = [];
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close();
+  for (const relay of relays.splice(0)) await relay.close();
+});
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+async function opened(file = place()): Promise<RelayRoom> {
+  const relay = await RelayRoom.open(file);
+  relays.push(relay);
+  return relay;
+}
+
+/** A real client, wired to the room without a network. */
+async function client(relay: RelayRoom, role: Role = 'edit', user: JsonObject = {}): Promise<Room<typeof TABLES>> {
+  const room = connect({
+    url: 'ws://room',
+    tables: TABLES,
+    open: (_url, events) => {
+      const member: Member = {
+        role,
+        user,
+        send: (frame) => events.received(frame),
+        waiting: () => 0,
+        close: (code, reason) => events.closed(code, reason),
+      };
+      queueMicrotask(() => {
+        relay.enter(member);
+        events.opened();
+      });
+      return { send: (frame) => relay.receive(member, frame), close: () => relay.leave(member) };
+    },
+  });
+  clients.push(room);
+  await turn();
+  return room;
+}
+
+/** A connection that says what the test says, and keeps what it hears. */
+class Raw implements Member {
+  readonly role: Role;
+  readonly user: JsonObject;
+  readonly heard: ServerFrame[] = [];
+  readonly #relay: RelayRoom;
+  closed: number | undefined;
+  heap = 0;
+
+  constructor(relay: RelayRoom, role: Role = 'edit', user: JsonObject = {}) {
+    this.#relay = relay;
+    this.role = role;
+    this.user = user;
+    relay.enter(this);
+  }
+
+  send(frame: Uint8Array): void {
+    this.heard.push(decodeServerFrame(frame));
+  }
+
+  waiting(): number {
+    return this.heap;
+  }
+
+  close(code: number): void {
+    this.closed = code;
+  }
+
+  say(frame: ClientFrame): void {
+    this.#relay.receive(this, encodeClientFrame(frame));
+  }
+
+  hello(lineage = '', version = 1): this {
+    this.say({ type: 'hello', version, lineage, stateVector: new Uint8Array([0]) });
+    return this;
+  }
+
+  of<T extends ServerFrame['type']>(type: T): Extract<ServerFrame, { type: T }>[] {
+    return this.heard.filter((frame): frame is Extract<ServerFrame, { type: T }> => frame.type === type);
+  }
+
+  /** The document that it has been told. */
+  text(): string {
+    const doc = new Y.Doc();
+    for (const { update } of [...this.of('welcome'), ...this.of('update')]) Y.applyUpdate(doc, update);
+    return doc.getText('t').toJSON();
+  }
+}
+
+/** The updates of somebody who types these letters, one each. */
+function typed(letters: string): Uint8Array[] {
+  const doc = new Y.Doc();
+  const updates: Uint8Array[] = [];
+  doc.on('update', (update: Uint8Array) => updates.push(update));
+  for (const letter of letters) doc.getText('t').insert(doc.getText('t').length, letter);
+  return updates;
+}
+function states(entries: [client: number, clock: number, state: string][]): Uint8Array {
+  const to = encoding.createEncoder();
+  encoding.writeVarUint(to, entries.length);
+  for (const [client, clock, state] of entries) {
+    encoding.writeVarUint(to, client);
+    encoding.writeVarUint(to, clock);
+    encoding.writeVarString(to, state);
+  }
+  return encoding.toUint8Array(to);
+}
+/** The one update of somebody who types all of this. */
+const whole = (letters: string): Uint8Array => typed(letters).reduce((a, b) => Y.mergeUpdates([a, b]));
+async function until(isTrue: () => boolean): Promise<void> {
+  for (const end = Date.now() + 10_000; !isTrue(); await turn()) assert.ok(Date.now() < end, 'it did not come about in 10 s');
+}
+
+describe('a room of the relay', () => {
+  it('T2 has what was acknowledged after a crash, for clients that edit at once', async () => {
+    const file = place();
+    const relay = await opened(file);
+    const [a, b] = [await client(relay), await client(relay)];
+    a.tables.notes.create({ body: 'middle' }, { id: 'x' });
+    await a.saved();
+    a.tables.notes.update('x', { body: 'first, middle' });
+    b.tables.notes.update('x', { body: 'middle, last' });
+    await Promise.all([a.saved(), b.saved()]);
+    // What is on the disk now is all that a crash leaves.
+    const left = place();
+    await copyFile(file, left);
+    const again = await client(await opened(left));
+    assert.equal(again.tables.notes.get('x')?.body, 'first, middle, last');
+    for (const room of [a, b]) assert.equal(room.tables.notes.get('x')?.body, 'first, middle, last');
+  });
+
+  it('T1, T2 sends a turn on as one frame, and to its only sender an acknowledgement', async () => {
+    const relay = await opened();
+    const [a, b, reader] = [new Raw(relay).hello(), new Raw(relay).hello(), new Raw(relay, 'read').hello()];
+    typed('abc').forEach((update, index) => a.say({ type: 'update', number: index + 1, update }));
+    await until(() => a.of('ack').length > 0);
+    assert.deepEqual([a.of('update').length, b.of('update').length, reader.of('update').length], [0, 1, 1]);
+    assert.deepEqual(a.of('ack'), [{ type: 'ack', number: 3 }]);
+    a.say({ type: 'update', number: 4, update: whole('x') });
+    b.say({ type: 'update', number: 1, update: whole('y') });
+    await until(() => b.of('ack').length > 0);
+    assert.deepEqual([a.of('update').length, b.of('update').length, reader.of('update').length], [1, 2, 2]);
+    assert.equal(reader.text().length, 5);
+    assert.equal(b.text(), reader.text());
+  });
+
+  it('T2 acknowledges what says nothing new, when what said it is safe', async () => {
+    const relay = await opened();
+    const a = new Raw(relay).hello();
+    const [update = new Uint8Array()] = typed('a');
+    a.say({ type: 'update', number: 1, update });
+    await turn();
+    a.say({ type: 'update', number: 7, update });
+    await until(() => a.of('ack').length === 2);
+    assert.deepEqual(
+      a.of('ack').map(({ number }) => number),
+      [1, 7],
+    );
+  });
+
+  it('T3 keeps its log short', async () => {
+    const file = place();
+    const relay = await opened(file);
+    const a = new Raw(relay).hello();
+    const doc = new Y.Doc();
+    let number = 0;
+    doc.on('update', (update: Uint8Array) => a.say({ type: 'update', number: ++number, update }));
+    for (let round = 0; round < 12; round++) {
+      doc.transact(() => {
+        doc.getText('t').delete(0, doc.getText('t').length);
+        doc.getText('t').insert(0, String(round).repeat(150_000));
+      });
+      await until(() => a.of('ack').at(-1)?.number === number);
+    }
+    await relay.close();
+    const handle = await open(file);
+    const { size } = await handle.stat();
+    await handle.close();
+    assert.ok(size < 1_500_000, `${size} bytes`);
+    const again = new Raw(await opened(file)).hello();
+    assert.equal(again.text(), '11'.repeat(150_000));
+  });
+
+  it('T4 acknowledges nothing that could not be saved, and sends everybody away', async () => {
+    const relay = await opened();
+    const [a, b] = [new Raw(relay).hello(), new Raw(relay).hello()];
+    const handle = await open(folder);
+    const mocked = mock.method(Object.getPrototypeOf(handle) as { datasync(): Promise<void> }, 'datasync', () =>
+      Promise.reject(new Error('ENOSPC')),
+    );
+    await handle.close();
+    a.say({ type: 'update', number: 1, update: whole('a') });
+    await until(() => relay.isEnded);
+    mocked.mock.restore();
+    assert.deepEqual([a.closed, b.closed, a.of('ack').length, relay.size], [1013, 1013, 0, 0]);
+    assert.equal(new Raw(relay).closed, 1013);
+  });
+
+  it('M3 tells nothing to one of another history or version', async () => {
+    const relay = await opened();
+    new Raw(relay).hello().say({ type: 'update', number: 1, update: whole('secret') });
+    const others = [new Raw(relay).hello('another'), new Raw(relay).hello('', 2)];
+    assert.deepEqual(
+      others.map(({ closed, heard }) => [closed, heard.map((frame) => frame.type === 'refused' && frame.code)]),
+      [
+        [4403, ['room_diverged']],
+        [4403, ['version']],
+      ],
+    );
+    const [welcome] = new Raw(relay).hello().of('welcome');
+    assert.equal(new Raw(relay).hello(welcome?.lineage).closed, undefined);
+  });
+
+  it('M2 takes no update of a reader', async () => {
+    const relay = await opened();
+    const [reader, other] = [new Raw(relay, 'read').hello(), new Raw(relay).hello()];
+    reader.say({ type: 'update', number: 1, update: whole('no') });
+    await turn();
+    assert.equal(reader.of('refused')[0]?.code, 'room_read_only');
+    assert.deepEqual([reader.closed, other.text()], [4403, '']);
+    const room = await client(relay, 'read');
+    assert.throws(() => room.tables.notes.create({}), /read/);
+  });
+
+  const [first = new Uint8Array(), , third = new Uint8Array()] = typed('abc');
+  const deleted = new Y.Doc();
+  Y.applyUpdate(deleted, first);
+  deleted.getText('t').delete(0, 1);
+  const wrong: [string, (raw: Raw, relay: RelayRoom) => void][] = [
+    ['no frame', (raw, relay) => relay.receive(raw, new Uint8Array([1, 2, 3]))],
+    ['text', (raw, relay) => relay.receive(raw, new Uint8Array())],
+    ['a second hello', (raw) => raw.hello()],
+    ['an update that is none', (raw) => raw.say({ type: 'update', number: 1, update: new Uint8Array([1, 255, 255, 255, 255, 1]) })],
+    ['half an update', (raw) => raw.say({ type: 'update', number: 1, update: whole('some text').subarray(0, 12) })],
+    ['an update with a gap', (raw) => raw.say({ type: 'update', number: 1, update: third })],
+    [
+      'the deletion of what is not there',
+      (raw) => raw.say({ type: 'update', number: 1, update: Y.diffUpdate(Y.encodeStateAsUpdate(deleted), Y.encodeStateVector(deleted)) }),
+    ],
+    ['awareness that is none', (raw) => raw.say({ type: 'awareness', states: new Uint8Array([1, 1]) })],
+    ['awareness that is no JSON', (raw) => raw.say({ type: 'awareness', states: states([[1, 1, '{']]) })],
+    ['awareness that is no object', (raw) => raw.say({ type: 'awareness', states: states([[1, 1, '[]']]) })],
+    [
+      'awareness nested without end',
+      (raw) => raw.say({ type: 'awareness', states: states([[1, 1, `{"a":${'['.repeat(5000)}${']'.repeat(5000)}}`]]) }),
+    ],
+    [
+      'awareness of two',
+      (raw) =>
+        raw.say({
+          type: 'awareness',
+          states: states([
+            [1, 1, '{}'],
+            [2, 1, '{}'],
+          ]),
+        }),
+    ],
+    ['too much awareness', (raw) => raw.say({ type: 'awareness', states: states([[1, 1, JSON.stringify({ a: 'x'.repeat(70_000) })]]) })],
+  ];
+  for (const [what, act] of wrong) {
+    it(`M1, P3 ends who says ${what}, and nobody else notices`, async () => {
+      const relay = await opened();
+      const [bad, good] = [new Raw(relay).hello(), new Raw(relay).hello()];
+      act(bad, relay);
+      good.say({ type: 'update', number: 1, update: whole('good') });
+      await until(() => good.of('ack').length === 1);
+      assert.deepEqual([bad.closed, good.closed, relay.size], [4400, undefined, 1]);
+      assert.equal(new Raw(relay).hello().text(), 'good');
+      bad.say({ type: 'update', number: 1, update: whole('late') });
+      await turn();
+      assert.equal(new Raw(relay).hello().text(), 'good');
+    });
+  }
+
+  it('M1 ends who speaks before the hello', async () => {
+    const relay = await opened();
+    for (const frame of [{ type: 'ping' }, { type: 'update', number: 1, update: whole('x') }] as const) {
+      const raw = new Raw(relay);
+      raw.say(frame);
+      assert.deepEqual([raw.closed, raw.heard], [4400, []]);
+    }
+  });
+
+  it('P1, P2, P3 shows who is there, under the name that the server knows', async () => {
+    const relay = await opened();
+    const [a, b] = [await client(relay, 'edit', { name: 'Ada' }), await client(relay)];
+    a.awareness.setLocalState({ user: { name: 'Somebody else', color: 'red' }, cursor: 1 });
+    const seen = (room: Room<typeof TABLES>): unknown => room.awareness.getStates().get(a.awareness.clientID);
+    assert.deepEqual(seen(b), { user: { name: 'Ada', color: 'red' }, cursor: 1 });
+    assert.deepEqual(seen(await client(relay)), seen(b));
+    const liar = new Raw(relay).hello();
+    liar.say({ type: 'awareness', states: states([[a.awareness.clientID, 99, '{"user":{"name":"Liar"}}']]) });
+    assert.equal(liar.closed, 4400);
+    const two = new Raw(relay).hello();
+    two.say({ type: 'awareness', states: states([[5, 1, '{}']]) });
+    two.say({ type: 'awareness', states: states([[5, 1, '{"old":1}']]) });
+    two.say({ type: 'awareness', states: states([[6, 1, '{}']]) });
+    assert.equal(two.closed, 4400);
+    assert.deepEqual(seen(b), { user: { name: 'Ada', color: 'red' }, cursor: 1 });
+    assert.equal(b.awareness.getStates().has(5), false);
+    a.close();
+    assert.equal(seen(b), undefined);
+  });
+
+  it('B1, B2 leaves one behind that does not read, and catches it up in one piece', async () => {
+    const relay = await opened();
+    const [slow, quick] = [new Raw(relay).hello(), new Raw(relay).hello()];
+    slow.heap = 5 * 1024 * 1024;
+    const [before, letters] = [slow.heard.length, 'abcdefghijklmnopqrstuvwxyz'];
+    slow.say({ type: 'update', number: 1, update: whole('mine') });
+    let number = 0;
+    for (const update of typed(letters)) {
+      quick.say({ type: 'update', number: ++number, update });
+      if (number > 1) slow.say({ type: 'ping' });
+      if (number > 2) quick.say({ type: 'awareness', states: states([[7, number, '{}']]) });
+      await turn();
+    }
+    await until(() => quick.of('ack').at(-1)?.number === number);
+    relay.drained(slow);
+    assert.equal(slow.heard.length, before);
+    slow.heap = 0;
+    relay.drained(slow);
+    assert.deepEqual(
+      slow.heard.slice(before).map(({ type }) => type),
+      ['update', 'awareness', 'ack'],
+    );
+    assert.deepEqual(slow.text().split('').toSorted(), `${letters}mine`.split('').toSorted());
+    relay.drained(slow);
+    slow.say({ type: 'ping' });
+    assert.deepEqual(
+      slow.heard.slice(before + 3).map(({ type }) => type),
+      ['pong'],
+    );
+  });
+});

@@ -1,0 +1,281 @@
+import * as Y from 'yjs';
+import type { JsonObject } from '@bindery/rtc/json.ts';
+import { decodeClientFrame, encodeServerFrame, VERSION, type ClientFrame, type ServerFrame } from '@bindery/rtc/room/frames.ts';
+import type { Role } from '@bindery/rtc/room/room.ts';
+import { Presence } from './presence.ts';
+import { RoomLog } from './room-log.ts';
+
+/** Bytes that may wait for one connection before it is left behind, and below which it is caught up (B1, B2). */
+const MOST = 4 * 1024 * 1024;
+const FEW = 1024 * 1024;
+/** Bytes that may arrive before they are taken in without waiting for the turn's end. */
+const HEAP = 8 * 1024 * 1024;
+/** A log is made shorter when it has grown by this much, and to this many times what it was made of. */
+const GROWN_BYTES = 1024 * 1024;
+const GROWN_TIMES = 4;
+
+/** A connection, as the room sees it. */
+export interface Member {
+  readonly role: Role;
+  /** Who it is, as the server knows it; put into what it says of itself. */
+  readonly user: JsonObject;
+  send(frame: Uint8Array): void;
+  /** Bytes that were given to `send` and have not gone yet. */
+  waiting(): number;
+  close(code: number, reason: string): void;
+}
+
+interface Seat {
+  readonly member: Member;
+  isWelcome: boolean;
+  /** What it had when it was left behind. */
+  behind: Uint8Array | undefined;
+  /** The highest number that is safe and was not told, because it is behind. */
+  safe: number | undefined;
+}
+
+interface Arrival {
+  readonly seat: Seat;
+  readonly number: number;
+  readonly update: Uint8Array;
+}
+
+/** One shared document in memory, its log, and who is connected (`SPEC.md`; the frames: rtc's `SPEC.md`). */
+export class RelayRoom {
+  readonly #doc: Y.Doc;
+  readonly #log: RoomLog;
+  readonly #run = crypto.randomUUID();
+  readonly #presence = new Presence();
+  readonly #seats = new Map<Member, Seat>();
+  #arrived: Arrival[] = [];
+  #arrivedBytes = 0;
+  #isTurnPlanned = false;
+  #compactAt: number;
+  #whole: Uint8Array | undefined;
+  #lastAppend: Promise<void> = Promise.resolve();
+  #isEnded = false;
+
+  private constructor(doc: Y.Doc, log: RoomLog) {
+    this.#doc = doc;
+    this.#log = log;
+    this.#compactAt = growth(log.bytes);
+  }
+
+  /** Opens the room that is kept in this file, or a new one. Throws as `RoomLog.open` does. */
+  static async open(file: string): Promise<RelayRoom> {
+    const { log, updates } = await RoomLog.open(file);
+    const doc = new Y.Doc();
+    doc.transact(() => {
+      for (const update of updates) Y.applyUpdate(doc, update);
+    });
+    return new RelayRoom(doc, log);
+  }
+
+  /** How many are connected: with none, the room may be closed. */
+  get size(): number {
+    return this.#seats.size;
+  }
+
+  /** True when it was closed, or its log failed: everybody was sent away, and it has to be opened anew. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  enter(member: Member): void {
+    if (this.#isEnded) member.close(1013, 'The room is being closed.');
+    else this.#seats.set(member, { member, isWelcome: false, behind: undefined, safe: undefined });
+  }
+
+  /** Takes one message of a connection. What is no frame, or not allowed, ends the connection and nothing else. */
+  receive(member: Member, bytes: Uint8Array): void {
+    const seat = this.#seats.get(member);
+    if (!seat) return;
+    try {
+      this.#take(seat, decodeClientFrame(bytes));
+    } catch (error) {
+      this.#expel(seat, 4400, (error as Error).message);
+    }
+  }
+
+  /** To be called when bytes of a connection have gone. */
+  drained(member: Member): void {
+    const seat = this.#seats.get(member);
+    if (!seat?.behind || member.waiting() > FEW) return;
+    const update = Y.encodeStateAsUpdate(this.#doc, seat.behind);
+    seat.behind = undefined;
+    this.#tell(seat, { type: 'update', update });
+    const states = this.#presence.all();
+    if (states) this.#tell(seat, { type: 'awareness', states });
+    if (seat.safe !== undefined) this.#tell(seat, { type: 'ack', number: seat.safe });
+    seat.safe = undefined;
+  }
+
+  leave(member: Member): void {
+    const seat = this.#seats.get(member);
+    if (!seat) return;
+    this.#seats.delete(member);
+    const states = this.#presence.leave(seat);
+    if (states) this.#tellAll({ type: 'awareness', states });
+  }
+
+  /** Sends everybody away to come again, and comes when all that was taken is safe, or cannot be. */
+  async close(): Promise<void> {
+    this.#turn();
+    this.#end('The room was closed.');
+    await this.#lastAppend.catch(() => undefined);
+    await this.#log.close();
+    this.#doc.destroy();
+  }
+
+  #end(reason: string): void {
+    this.#isEnded = true;
+    for (const { member } of this.#seats.values()) member.close(1013, reason);
+    this.#seats.clear();
+  }
+
+  #expel(seat: Seat, code: number, reason: string): void {
+    this.leave(seat.member);
+    // A close reason has 123 bytes at most (RFC 6455).
+    seat.member.close(code, Buffer.from(reason).subarray(0, 120).toString().replaceAll('\ufffd', ''));
+  }
+
+  #refuse(seat: Seat, code: string, message: string): void {
+    seat.member.send(encodeServerFrame({ type: 'refused', code, message }));
+    this.#expel(seat, 4403, message);
+  }
+
+  #take(seat: Seat, frame: ClientFrame): void {
+    if ((frame.type === 'hello') === seat.isWelcome) throw new Error('A connection begins with one hello.');
+    if (frame.type === 'hello') this.#welcome(seat, frame);
+    else if (frame.type === 'update') this.#arrive({ seat, number: frame.number, update: frame.update });
+    else if (frame.type === 'ping') this.#tell(seat, { type: 'pong' });
+    else {
+      const states = this.#presence.take(seat, seat.member.user, frame.states);
+      if (states) this.#tellAll({ type: 'awareness', states }, seat);
+    }
+  }
+
+  #welcome(seat: Seat, hello: Extract<ClientFrame, { type: 'hello' }>): void {
+    const { lineage } = this.#log;
+    if (hello.version !== VERSION) this.#refuse(seat, 'version', `This server speaks version ${VERSION} of the protocol.`);
+    else if (hello.lineage !== '' && hello.lineage !== lineage) {
+      this.#refuse(seat, 'room_diverged', 'The server has another document under this name now.');
+    } else {
+      // Before the turn, so that nothing that is in the welcome comes again as an update.
+      this.#turn();
+      const isEmpty = hello.stateVector.length === 1 && hello.stateVector[0] === 0;
+      const update = isEmpty ? (this.#whole ??= Y.encodeStateAsUpdate(this.#doc)) : Y.encodeStateAsUpdate(this.#doc, hello.stateVector);
+      const stateVector = Y.encodeStateVector(this.#doc);
+      seat.isWelcome = true;
+      this.#tell(seat, { type: 'welcome', lineage, run: this.#run, role: seat.member.role, stateVector, update });
+      const states = this.#presence.all();
+      if (states) this.#tell(seat, { type: 'awareness', states });
+    }
+  }
+
+  #arrive(arrival: Arrival): void {
+    if (arrival.seat.member.role === 'read') {
+      this.#refuse(arrival.seat, 'room_read_only', 'You may read in this room and not write.');
+      return;
+    }
+    this.#arrived.push(arrival);
+    this.#arrivedBytes += arrival.update.length;
+    if (this.#arrivedBytes > HEAP) this.#turn();
+    if (this.#isTurnPlanned) return;
+    this.#isTurnPlanned = true;
+    setImmediate(() => {
+      this.#isTurnPlanned = false;
+      this.#turn();
+    });
+  }
+
+  /** Takes in all that arrived, sends it on as one, and tells the senders when it is safe (T1, T2). */
+  #turn(): void {
+    const arrived = this.#arrived;
+    this.#arrived = [];
+    this.#arrivedBytes = 0;
+    if (arrived.length === 0 || this.#isEnded) return;
+    this.#leaveBehind();
+    let update: Uint8Array | undefined;
+    const listen = (merged: Uint8Array): void => void (update = merged);
+    this.#doc.on('update', listen);
+    const taken = this.#doc.transact(() => arrived.filter((arrival) => this.#apply(arrival)));
+    this.#doc.off('update', listen);
+    const senders = new Map(taken.map(({ seat, number }) => [seat, number]));
+    if (update) {
+      this.#whole = undefined;
+      const only = senders.size === 1 && taken.length === arrived.length ? taken[0]?.seat : undefined;
+      this.#tellAll({ type: 'update', update }, only);
+      this.#lastAppend = this.#log.append(update);
+    }
+    this.#lastAppend.then(
+      () => {
+        for (const [seat, number] of senders) this.#safe(seat, number);
+        this.#compact();
+      },
+      (error: Error) => this.#end(error.message),
+    );
+  }
+
+  /** Marks those who have too much waiting, with what they have now: what comes, they get in one piece when they can take it (B1). */
+  #leaveBehind(): void {
+    const slow = [...this.#seats.values()].filter((seat) => seat.isWelcome && !seat.behind && seat.member.waiting() > MOST);
+    const stateVector = slow.length > 0 ? Y.encodeStateVector(this.#doc) : undefined;
+    for (const seat of slow) seat.behind = stateVector;
+  }
+
+  /** False for an update that is none, or needs what is not here: its sender is sent away, and nothing of it waits for what may never come. */
+  #apply({ seat, update }: Arrival): boolean {
+    const { store } = this.#doc;
+    let problem: string | undefined;
+    try {
+      Y.applyUpdate(this.#doc, update);
+      if (store.pendingStructs || store.pendingDs) problem = 'The update needs something that the server has not got.';
+    } catch {
+      problem = 'The update is none.';
+    }
+    store.pendingStructs = null;
+    store.pendingDs = null;
+    if (problem) this.#expel(seat, 4400, problem);
+    return !problem;
+  }
+
+  #safe(seat: Seat, number: number): void {
+    if (!this.#seats.has(seat.member)) return;
+    if (this.#isReady(seat)) seat.member.send(encodeServerFrame({ type: 'ack', number }));
+    else seat.safe = Math.max(seat.safe ?? 0, number);
+  }
+
+  #compact(): void {
+    if (this.#log.bytes < this.#compactAt || this.#isEnded) return;
+    this.#compactAt = Number.POSITIVE_INFINITY;
+    this.#log
+      .compact(() => Y.encodeStateAsUpdate(this.#doc))
+      .then(
+        () => (this.#compactAt = growth(this.#log.bytes)),
+        // The log is what it was, and said so if it is not; the next try comes when it has grown again.
+        () => (this.#compactAt = growth(this.#log.bytes)),
+      );
+  }
+
+  #tellAll(frame: ServerFrame, except?: Seat): void {
+    const bytes = encodeServerFrame(frame);
+    // Of an update, those who have too much waiting were left behind before it was taken in: what they are marked with lacks it.
+    const isReady = (seat: Seat): boolean => (frame.type === 'update' ? !seat.behind : this.#isReady(seat));
+    for (const seat of this.#seats.values()) if (seat !== except && seat.isWelcome && isReady(seat)) seat.member.send(bytes);
+  }
+
+  /** To one; whoever is behind gets what matters when it has caught up. */
+  #tell(seat: Seat, frame: ServerFrame): void {
+    if (this.#isReady(seat)) seat.member.send(encodeServerFrame(frame));
+  }
+
+  #isReady(seat: Seat): boolean {
+    if (!seat.behind && seat.member.waiting() > MOST) seat.behind = Y.encodeStateVector(this.#doc);
+    return !seat.behind;
+  }
+}
+
+function growth(bytes: number): number {
+  return Math.max(bytes + GROWN_BYTES, bytes * GROWN_TIMES);
+}
