@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LaunchEvent } from '@bindery/wire/events.ts';
@@ -25,6 +25,7 @@ export async function* rows(): AsyncGenerator<Row> {
   const disk: number[] = [];
   for (let run = 0; run < RUNS; run++) {
     const cache = mkdtempSync(join(tmpdir(), 'bindery-bench-cache-'));
+    chmodSync(cache, 0o755); // a hub of root lets others read it
     cpSync(join(SHARED_CACHE, 'tools'), join(cache, 'tools'), { recursive: true });
     {
       await using hub = await realHub({ cache });

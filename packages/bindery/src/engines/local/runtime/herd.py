@@ -21,6 +21,7 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import serve  # noqa: E402
 import supervise  # noqa: E402
+from join import can_join  # noqa: E402
 
 LATER = """
 IPython ipykernel.kernelspec jinja2.ext jupyter_core.migrate jupyter_server.kernelspecs.handlers jupyter_server.nbconvert.handlers
@@ -61,6 +62,8 @@ class Loading:
 
     def __init__(self):
         self.rest, self.app = LATER[::-1], None
+        if not can_join():
+            return self.fail("This kernel is older than Linux 5.8: each session loads its server itself.\n")
         try:
             self.app = serve.load()
             serve.ipython_again()

@@ -24,6 +24,17 @@ HOLD = ["/usr/bin/cat"]
 """The program of a sandbox that waits for who joins it: says what it is told, and ends when nobody can tell it more."""
 
 
+def can_join():
+    """Whether this kernel knows namespaces by a process's descriptor (Linux 5.8): tried on our own, which changes nothing."""
+    me = libc.syscall(PIDFD_OPEN, os.getpid(), 0)
+    if me < 0:
+        return False
+    try:
+        return libc.setns(me, NEWUTS) == 0 or ctypes.get_errno() == errno.EPERM
+    finally:
+        os.close(me)
+
+
 def fork_into(pid, join, keep, begin, run):
     """Forks a process that runs `run()` in the sandbox whose first process is `pid`; returns the pid of one that ends as it does.
 

@@ -166,7 +166,11 @@ class Session:
         def server():
             run(self.serve_order(fds), fds["order"])
 
-        self.server = fork_into(pid, self.order["join"], list(fds.values()), begin, server)
+        try:
+            self.server = fork_into(pid, self.order["join"], list(fds.values()), begin, server)
+        except OSError as error:
+            self.ask("start", f"The sandbox could not be joined: {error}")
+            self.child.kill()
 
     def serve_order(self, fds):
         return {**self.order["serve"], "listen": fds["listen"], "ready": fds["ready"]}
