@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage } from 'node:http';
+import { connect as connectSocket, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, describe, it, mock } from 'node:test';
+import { connect } from '@bindery/rtc/room/connect.ts';
+import type { Role, Room } from '@bindery/rtc/room/room.ts';
+import { string } from '@bindery/rtc/tables/fields.ts';
+import { defineTable } from '@bindery/rtc/tables/table.ts';
+import { Relay, type RelayOptions } from './relay.ts';
+
+const TABLES = { notes: defineTable({ title: string() }) };
+type NotesRoom = Room<typeof TABLES>;
+const base = await mkdtemp(join(tmpdir(), 'relay-'));
+after(() => rm(base, { recursive: true }));
+let count = 0;
+const folderOf = (): string => join(base, `relay-${count++}`);
+const ends: (() => Promise<unknown> | void)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).toReversed()) await end();
+});
+
+/** Enters the room that the path names, as the role that the query names. */
+async function admit(request: IncomingMessage) {
+  const url = new URL(request.url ?? '/', 'http://relay');
+  const role = url.searchParams.get('role') as Role | null;
+  return role ? { room: decodeURIComponent(url.pathname), role, user: {} } : undefined;
+}
+
+async function started(options: Partial<RelayOptions> = {}) {
+  const relay = new Relay({ folder: folderOf(), admit, ...options });
+  const server = createServer().on('upgrade', (request, socket, head) => relay.upgrade(request, socket, head));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  ends.push(async () => {
+    await relay.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return { relay, port, url: (path: string) => `ws://127.0.0.1:${port}${path}` };
+}
+
+async function enter(url: string): Promise<NotesRoom> {
+  const room = connect({ url, tables: TABLES });
+  ends.push(() => room.close());
+  await until(room, () => ['open', 'ended'].includes(room.state.get().phase));
+  return room;
+}
+
+function until(room: NotesRoom, isTrue: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const stops = [room.state, room.tables.notes.records].map((each) => each.subscribe(() => look()));
+    const look = (): void => {
+      if (!isTrue()) return;
+      for (const stop of stops) stop();
+      resolve();
+    };
+    look();
+  });
+}
+const titles = (room: NotesRoom): string[] => room.tables.notes.records.get().map(({ title }) => title);
+
+/** The code that a bare connection is closed with. */
+function closeCode(url: string, say?: (socket: WebSocket) => void): Promise<number> {
+  const socket = new WebSocket(url);
+  return new Promise((resolve) => {
+    socket.addEventListener('close', ({ code }) => resolve(code));
+    socket.addEventListener('open', () => say?.(socket));
+  });
+}
+
+describe('the relay', () => {
+  it('E4, E5 keeps rooms apart and on disk, whatever they are called', async () => {
+    const folder = folderOf();
+    const first = await started({ folder });
+    const [a, b, other] = [
+      await enter(first.url('/..%2F..%2Fx?role=edit')),
+      await enter(first.url('/..%2F..%2Fx?role=read')),
+      await enter(first.url('/y?role=edit')),
+    ];
+    a.tables.notes.create({ title: 'kept' });
+    await Promise.all([a.saved(), until(b, () => titles(b).includes('kept'))]);
+    assert.deepEqual(titles(other), []);
+    await first.relay.close();
+    const files = await readdir(folder);
+    assert.ok(files.length === 2 && files.every((name) => /^[0-9a-f]{64}\.log$/.test(name)), files.join());
+    const second = await started({ folder });
+    assert.deepEqual(titles(await enter(second.url('/..%2F..%2Fx?role=edit'))), ['kept']);
+  });
+
+  it('E4 lets a room go when nobody is in it, and takes it up again', async () => {
+    const { relay, url } = await started({ idleMs: 1 });
+    const a = await enter(url('/x?role=edit'));
+    a.tables.notes.create({ title: 'kept' });
+    await a.saved();
+    a.close();
+    for (let round = 0; round < 5; round++) {
+      const rooms = await Promise.all(Array.from({ length: 5 }, () => enter(url('/x?role=edit'))));
+      for (const room of rooms) assert.deepEqual(titles(room), ['kept']);
+      for (const room of rooms) room.close();
+    }
+    await relay.close();
+  });
+
+  it('E1 lets nobody in who is not admitted, and opens nothing for them', async () => {
+    const folder = folderOf();
+    const { url } = await started({ folder });
+    assert.equal(await closeCode(url('/x')), 4401);
+    assert.equal((await enter(url('/x'))).state.get().error?.code, 'room_refused');
+    await assert.rejects(readdir(folder), { code: 'ENOENT' });
+  });
+
+  it('E2 answers 503 to more than it takes, and when a room cannot be opened', async () => {
+    const folder = folderOf();
+    await writeFile(folder, 'no folder');
+    const broken = await started({ folder });
+    assert.match(await rawUpgrade(broken.port), /^HTTP\/1\.1 503 /);
+    const full = await started({ maxConnections: 1 });
+    await enter(full.url('/x?role=edit'));
+    assert.match(await rawUpgrade(full.port), /^HTTP\/1\.1 503 /);
+    const failing = await started({ admit: () => Promise.reject(new Error('the hub is away')) });
+    assert.match(await rawUpgrade(failing.port), /^HTTP\/1\.1 503 /);
+  });
+
+  it('E3 sends away who says nothing, too much, or does not live', async () => {
+    const { url } = await started({ helloMs: 1, maxMessageBytes: 1000 });
+    assert.equal(await closeCode(url('/x?role=edit')), 4408);
+    const large = await started({ maxMessageBytes: 1000 });
+    assert.equal(await closeCode(large.url('/x?role=edit'), (socket) => socket.send(new Uint8Array(1001))), 1009);
+    assert.equal(await closeCode(large.url('/x?role=edit'), (socket) => socket.send('text')), 4400);
+    const beating = await started({ beatMs: 5 });
+    const socket = connectSocket(beating.port, '127.0.0.1', () => socket.write(upgradeText));
+    // It reads, and answers no ping.
+    socket.resume();
+    await new Promise((resolve) => socket.once('close', resolve));
+  });
+
+  it('T4, E4 opens a room anew that had ended, and gets what it could not save', async () => {
+    const { url } = await started();
+    const a = await enter(url('/x?role=edit'));
+    const handle = await open(base);
+    const mocked = mock.method(Object.getPrototypeOf(handle) as { datasync(): Promise<void> }, 'datasync', () =>
+      Promise.reject(new Error('ENOSPC')),
+    );
+    await handle.close();
+    a.tables.notes.create({ title: 'kept' });
+    await until(a, () => a.state.get().phase === 'offline');
+    mocked.mock.restore();
+    assert.equal(a.state.get().isSaved, false);
+    await a.saved();
+    assert.deepEqual(titles(await enter(url('/x?role=read'))), ['kept']);
+  });
+});
+
+const upgradeText = [
+  'GET /x?role=edit HTTP/1.1',
+  'Host: relay',
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+  '',
+  '',
+].join('\r\n');
+
+/** The beginning of the answer to a plain upgrade. */
+function rawUpgrade(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connectSocket(port, '127.0.0.1', () => socket.write(upgradeText));
+    socket.once('data', (data) => {
+      socket.destroy();
+      resolve(data.toString());
+    });
+    socket.once('error', reject);
+  });
+}

@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type WebSocket } from 'ws';
+import type { JsonObject } from '@bindery/rtc/json.ts';
+import type { Role } from '@bindery/rtc/room/room.ts';
+import { RelayRoom, type Member } from './relay-room.ts';
+
+/** Who may enter which room, and as what. */
+export interface Admission {
+  readonly room: string;
+  readonly role: Role;
+  readonly user: JsonObject;
+}
+
+export interface RelayOptions {
+  /** Where the rooms are kept; made if it is not there. One relay at a time. */
+  readonly folder: string;
+  /** Decides from a request's head; undefined for nobody. */
+  readonly admit: (request: IncomingMessage) => Promise<Admission | undefined>;
+  /** Most connections, those that are being decided on among them: 10,000. */
+  readonly maxConnections?: number;
+  /** Most bytes of one message: 128 MiB. */
+  readonly maxMessageBytes?: number;
+  /** Milliseconds that a room without anybody stays in memory: 60,000. */
+  readonly idleMs?: number;
+  /** Milliseconds for the first message: 10,000; between two looks whether a connection lives: 30,000. */
+  readonly helloMs?: number;
+  readonly beatMs?: number;
+}
+
+const AWAY = 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n';
+
+/** The rooms of one folder, for WebSockets (`SPEC.md`, E). */
+export class Relay {
+  readonly #options: Required<RelayOptions>;
+  readonly #server: WebSocketServer;
+  readonly #rooms = new Map<string, Promise<RelayRoom>>();
+  readonly #closing = new Map<string, Promise<void>>();
+  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #beat: ReturnType<typeof setInterval>;
+  readonly #quiet = new Set<WebSocket>();
+  #connections = 0;
+  #isClosed = false;
+
+  constructor(options: RelayOptions) {
+    this.#options = {
+      maxConnections: 10_000,
+      maxMessageBytes: 128 * 1024 * 1024,
+      idleMs: 60_000,
+      helloMs: 10_000,
+      beatMs: 30_000,
+      ...options,
+    };
+    this.#server = new WebSocketServer({ noServer: true, maxPayload: this.#options.maxMessageBytes, perMessageDeflate: false });
+    this.#beat = setInterval(() => this.#look(), this.#options.beatMs);
+  }
+
+  /** Takes an upgrade over. Never throws. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (this.#isClosed || this.#connections >= this.#options.maxConnections) {
+      socket.end(AWAY);
+      return;
+    }
+    this.#connections += 1;
+    socket.once('close', () => (this.#connections -= 1));
+    // Until it is decided, nothing is read; an error only means that it is over.
+    socket.on('error', () => socket.destroy());
+    this.#decide(request).then(
+      (entry) => {
+        if (!socket.destroyed) this.#server.handleUpgrade(request, socket, head, (open) => this.#opened(open, entry));
+      },
+      () => socket.end(AWAY),
+    );
+  }
+
+  /** Sends everybody away to come again, and comes when all that was taken is safe. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#beat);
+    for (const name of Array.from(this.#rooms.keys())) void this.#evict(name);
+    await Promise.all(this.#closing.values());
+    for (const open of this.#server.clients) open.terminate();
+    this.#server.close();
+  }
+
+  async #decide(request: IncomingMessage): Promise<{ admission: Admission; room: RelayRoom } | undefined> {
+    const admission = await this.#options.admit(request);
+    return admission && { admission, room: await this.#room(admission.room) };
+  }
+
+  /** The room, opened once for all who ask at the same time. */
+  async #room(name: string): Promise<RelayRoom> {
+    const found = await this.#rooms.get(name);
+    if (found && !found.isEnded) return found;
+    if (found) void this.#evict(name);
+    await this.#closing.get(name);
+    const known = this.#rooms.get(name);
+    if (known) return known;
+    const opening = this.#open(name);
+    this.#rooms.set(name, opening);
+    opening.then(
+      () => this.#plan(name),
+      () => this.#rooms.delete(name),
+    );
+    return opening;
+  }
+
+  async #open(name: string): Promise<RelayRoom> {
+    await mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
+    // A name may be anything; a file's name may not.
+    return RelayRoom.open(join(this.#options.folder, `${createHash('sha256').update(name).digest('hex')}.log`));
+  }
+
+  #opened(open: WebSocket, entry: { admission: Admission; room: RelayRoom } | undefined): void {
+    open.on('error', () => open.terminate());
+    if (!entry) {
+      open.close(4401, 'Nobody may enter this room with this request.');
+      return;
+    }
+    const { admission, room } = entry;
+    const member = asMember(open, admission, () => room.drained(member));
+    const hello = setTimeout(() => open.close(4408, 'Nothing was said.'), this.#options.helloMs);
+    open.on('pong', () => this.#quiet.delete(open));
+    open.on('message', (data: Buffer, isBinary: boolean) => {
+      clearTimeout(hello);
+      this.#quiet.delete(open);
+      room.receive(member, isBinary ? data : new Uint8Array());
+    });
+    open.on('close', () => {
+      clearTimeout(hello);
+      this.#quiet.delete(open);
+      room.leave(member);
+      if (room.size === 0) this.#plan(admission.room);
+    });
+    room.enter(member);
+  }
+
+  /** Lets a room go when nobody has come for a while. */
+  #plan(name: string): void {
+    clearTimeout(this.#timers.get(name));
+    if (!this.#rooms.has(name)) return;
+    const look = async (): Promise<void> => {
+      this.#timers.delete(name);
+      const room = await this.#rooms.get(name)?.catch(() => undefined);
+      if (room?.size === 0) await this.#evict(name);
+    };
+    this.#timers.set(
+      name,
+      setTimeout(() => void look(), this.#options.idleMs),
+    );
+  }
+
+  /** From now on the room is opened anew, when this one has closed its file. */
+  #evict(name: string): Promise<void> {
+    clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
+    const room = this.#rooms.get(name);
+    this.#rooms.delete(name);
+    if (!room) return this.#closing.get(name) ?? Promise.resolve();
+    const closed = room
+      .then((each) => each.close())
+      .catch(() => undefined)
+      .finally(() => this.#closing.delete(name));
+    this.#closing.set(name, closed);
+    return closed;
+  }
+
+  /** Ends connections that did not answer since the last look. */
+  #look(): void {
+    for (const open of this.#server.clients) {
+      if (this.#quiet.has(open)) open.terminate();
+      else {
+        this.#quiet.add(open);
+        open.ping();
+      }
+    }
+  }
+}
+
+function asMember(open: WebSocket, { role, user }: Admission, drained: () => void): Member {
+  return {
+    role,
+    user,
+    send: (frame) => open.send(frame, drained),
+    waiting: () => open.bufferedAmount,
+    close: (code, reason) => open.close(code, reason),
+  };
+}
