@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdtemp, open, rm } from 'node:fs/promises';
+import { appendFile, copyFile, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, describe, it, mock } from 'node:test';
+import * as fc from 'fast-check';
 import * as encoding from 'lib0/encoding';
 import * as Y from 'yjs';
 import type { JsonObject } from '@bindery/rtc/json.ts';
@@ -30,6 +31,40 @@ async function opened(file = place()): Promise<RelayRoom> {
   const relay = await RelayRoom.open(file);
   relays.push(relay);
   return relay;
+}
+
+/** Where clients get to, now, and what takes their connections away. */
+interface Place {
+  relay: RelayRoom;
+  readonly cuts: Set<() => void>;
+}
+
+/** A client that comes again to whatever is there. */
+function guest(place: Place): Room<typeof TABLES> {
+  const room = connect({
+    url: 'ws://room',
+    tables: TABLES,
+    open: (_url, events) => {
+      const { relay } = place;
+      const leave = (): void => {
+        place.cuts.delete(cut);
+        relay.leave(member);
+      };
+      const cut = (): void => {
+        leave();
+        events.closed(1006, '');
+      };
+      const member: Member = { role: 'edit', user: {}, send: (frame) => events.received(frame), waiting: () => 0, close: cut };
+      queueMicrotask(() => {
+        place.cuts.add(cut);
+        relay.enter(member);
+        events.opened();
+      });
+      return { send: (frame) => relay.receive(member, frame), close: leave };
+    },
+  });
+  clients.push(room);
+  return room;
 }
 
 /** A real client, wired to the room without a network. */
@@ -350,5 +385,65 @@ describe('a room of the relay', () => {
       slow.heard.slice(before + 3).map(({ type }) => type),
       ['pong'],
     );
+  });
+
+  it('L5, T2 loses nothing that was acknowledged, and all have the same in the end, whatever happens between', async () => {
+    mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'] });
+    mock.method(Math, 'random', () => 1);
+    const back = async (): Promise<void> => {
+      mock.timers.tick(10_000);
+      await turn();
+    };
+    const step = fc.record({ kind: fc.nat(6), who: fc.nat(2), what: fc.string({ maxLength: 4 }) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+        let file = place();
+        const here: Place = { relay: await opened(file), cuts: new Set() };
+        const crash = async (junk: number): Promise<void> => {
+          for (const cut of Array.from(here.cuts)) cut();
+          const [old, left] = [here.relay, place()];
+          await copyFile(file, left);
+          await appendFile(left, Buffer.alloc(junk, 7));
+          file = left;
+          here.relay = await opened(file);
+          await old.close();
+        };
+        const three = [guest(here), guest(here), guest(here)];
+        const saved = new Set<string>();
+        for (const { kind, who, what } of steps) {
+          const room = three[who] ?? assert.fail();
+          const { notes } = room.tables;
+          if (kind === 0) {
+            const id = notes.create({ body: what });
+            void room.saved().then(
+              () => saved.add(id),
+              () => undefined,
+            );
+          } else if (kind === 1) notes.getOrCreate('shared', () => ({ body: what }));
+          else if (kind === 2 && notes.get('shared')) notes.update('shared', { body: { index: 0, text: what } });
+          else if (kind === 3) await crash(who * 9);
+          else if (kind === 4) await back();
+          else if (kind === 5) {
+            room.close();
+            three[who] = guest(here);
+          } else for (let count = 0; count < 5; count++) await turn();
+        }
+        for (let count = 0; count < 3; count++) await back();
+        await Promise.all(three.map((room) => room.saved()));
+        await crash(3);
+        for (let count = 0; count < 2; count++) await back();
+        const [first] = three.map((room) => room.doc.getMap('table:notes').toJSON());
+        for (const room of three) assert.deepEqual(room.doc.getMap('table:notes').toJSON(), first);
+        for (const id of saved) assert.ok(id in (first ?? {}), id);
+        assert.deepEqual(
+          three.map((room) => room.state.get().phase),
+          ['open', 'open', 'open'],
+        );
+        for (const room of three) room.close();
+      }),
+      { numRuns: 30 },
+    );
+    mock.timers.reset();
+    mock.restoreAll();
   });
 });

@@ -124,6 +124,24 @@ describe('the relay', () => {
     assert.match(await rawUpgrade(failing.port), /^HTTP\/1\.1 503 /);
   });
 
+  it('E2 opens no room for who was being decided on when it closed', async () => {
+    const [folder, asked, decided] = [folderOf(), Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { relay, port } = await started({
+      folder,
+      admit: async (request) => {
+        asked.resolve();
+        await decided.promise;
+        return admit(request);
+      },
+    });
+    const answer = rawUpgrade(port);
+    await asked.promise;
+    await relay.close();
+    decided.resolve();
+    assert.match(await answer, /^HTTP\/1\.1 503 /);
+    await assert.rejects(readdir(folder), { code: 'ENOENT' });
+  });
+
   it('E3 sends away who says nothing, too much, or does not live', async () => {
     const { url } = await started({ helloMs: 1, maxMessageBytes: 1000 });
     assert.equal(await closeCode(url('/x?role=edit')), 4408);

@@ -88,6 +88,7 @@ export class Relay {
 
   async #decide(request: IncomingMessage): Promise<{ admission: Admission; room: RelayRoom } | undefined> {
     const admission = await this.#options.admit(request);
+    if (this.#isClosed) throw new Error('The relay was closed meanwhile.');
     return admission && { admission, room: await this.#room(admission.room) };
   }
 
