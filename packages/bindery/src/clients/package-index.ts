@@ -42,9 +42,8 @@ export async function indexSettings(config: Config, variables: Variables, home =
   const address = (url: string): string => withCredentials(url.replace(/\/+$/, ''), netrc);
   const url = address(
     config.python.indexUrl ??
-      variables['UV_DEFAULT_INDEX'] ??
-      variables['UV_INDEX_URL'] ??
-      variables['PIP_INDEX_URL'] ??
+      // one that is set to nothing is not set, to uv and pip as well
+      ['UV_DEFAULT_INDEX', 'UV_INDEX_URL', 'PIP_INDEX_URL'].map((name) => variables[name]).find(Boolean) ??
       uv.url ??
       pip.get('index-url') ??
       'https://pypi.org/simple',

@@ -132,6 +132,7 @@ test('index: ours, then uv, then pip, then their files, then PyPI', async () => 
   assert.equal((await settings({}, variables, files)).url, 'https://uv/simple');
   assert.equal((await settings({}, { ...variables, UV_DEFAULT_INDEX: undefined } as never, files)).url, 'https://olduv/simple');
   assert.equal((await settings({}, { PIP_INDEX_URL: variables.PIP_INDEX_URL }, files)).url, 'https://pip/simple');
+  assert.equal((await settings({}, { UV_DEFAULT_INDEX: '', PIP_INDEX_URL: variables.PIP_INDEX_URL }, files)).url, 'https://pip/simple');
   const toml = await settings({}, {}, files);
   assert.deepEqual([toml.url, toml.extra], ['https://toml/simple', ['https://a/simple', 'https://b/simple', 'https://more/simple']]);
   assert.equal(toml.environment['SSL_CERT_FILE'], '/ca.pem');
