@@ -24,12 +24,12 @@ import supervise  # noqa: E402
 from join import can_join  # noqa: E402
 
 LATER = """
-IPython ipykernel.kernelspec jinja2.ext jupyter_core.migrate jupyter_server.kernelspecs.handlers jupyter_server.nbconvert.handlers
+notebook_shim.nbserver notebook.app jupyterlab_jupytext jupyter_server_terminals.app jupyter_server_terminals.handlers terminado.management
+jupyter_core.migrate jinja2.ext jupyter_server.view.handlers jupyter_server.kernelspecs.handlers jupyter_server.nbconvert.handlers
 jupyter_server.services.api.handlers jupyter_server.services.config.handlers jupyter_server.services.contents.handlers
 jupyter_server.services.events.handlers jupyter_server.services.kernels.handlers jupyter_server.services.kernelspecs.handlers
 jupyter_server.services.nbconvert.handlers jupyter_server.services.security.handlers jupyter_server.services.sessions.handlers
-jupyter_server.services.shutdown jupyter_server.view.handlers jupyter_server_terminals.app jupyter_server_terminals.handlers
-jupyterlab_jupytext nbconvert.exporters notebook.app notebook_shim.nbserver terminado.management tornado.platform.asyncio
+jupyter_server.services.shutdown tornado.platform.asyncio IPython ipykernel.kernelspec nbconvert.exporters
 """.split()
 """What a server imports while it starts and for its first requests, beside what importing JupyterLab brings."""
 
@@ -66,7 +66,6 @@ class Loading:
             return self.fail("This kernel is older than Linux 5.8: each session loads its server itself.\n")
         try:
             self.app = serve.load()
-            serve.ipython_again()
             platform.processor()  # starts a program, and remembers what it said
         except Exception:
             self.fail(traceback.format_exc())
@@ -78,8 +77,11 @@ class Loading:
         return self.app and (lambda order, fd: serve.run(order, fd, self.app))
 
     def go_on(self):
+        name = self.rest.pop()
+        if name == "IPython":
+            serve.ipython_again()
         try:
-            importlib.import_module(self.rest.pop())
+            importlib.import_module(name)
         except ImportError:
             pass  # another version has it elsewhere: the server itself will find it
         except Exception:
