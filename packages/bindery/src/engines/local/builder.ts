@@ -136,8 +136,7 @@ export class LocalBuilder implements Builder {
   }
 
   async #bytes(folder: string): Promise<number> {
-    const folders = [folder, ...(await fixedFolders(this.#parts.place, folder))];
-    return (await Promise.all(folders.map(ownBytes))).reduce((sum, bytes) => sum + bytes, 0);
+    return ownBytes(this.#parts.place, [folder, ...(await fixedFolders(this.#parts.place, folder))]);
   }
 
   #folder(id: string): string {

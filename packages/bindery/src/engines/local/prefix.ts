@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { run, type RunResult } from '../../base/run.ts';
@@ -45,7 +45,7 @@ export async function makePrefix(place: Place, uv: Uv, order: WheelOrder, log: S
   const at = pathsFor(place.isolated, { uv: uv.path, runtime: RUNTIME, work });
   const identity = await writeIdentity(work, place.worker.uid);
   await writeFile(join(work, 'requirements.txt'), order.requirements);
-  const inside = (command: readonly [string, ...string[]], network: 'host' | 'none'): Promise<RunResult> => {
+  const inside = (command: readonly [string, ...string[]], network: 'host' | 'none', isHeard = true): Promise<RunResult> => {
     const box: Sandbox = {
       uid: place.worker.uid,
       network,
@@ -75,7 +75,7 @@ export async function makePrefix(place: Place, uv: Uv, order: WheelOrder, log: S
           : { PATH: '/usr/bin:/bin', UV_CACHE_DIR: place.folders.uvCache, UV_NO_CONFIG: '1', HOME: '/tmp', LANG: 'C.UTF-8' },
       timeoutMs: 30 * MINUTE,
       signal: order.signal,
-      onLine: (line) => log.line(uv.index.redact(line)),
+      ...(isHeard ? { onLine: (line) => log.line(uv.index.redact(line)) } : {}),
     });
   };
   const must = async (what: string, command: readonly [string, ...string[]], network: 'host' | 'none' = 'none'): Promise<void> => {
@@ -98,7 +98,10 @@ export async function makePrefix(place: Place, uv: Uv, order: WheelOrder, log: S
     // a session that runs as the hub's own user could write through a hard link
     const links = ['--link-mode', place.isolated ? 'hardlink' : 'copy'];
     const what = ['--python', python, ...hashed, ...links, ...(order.options ?? []), '-r', `${at.work}/requirements.txt`];
-    await must('installing packages', [at.uv, 'pip', 'install', ...what], 'host');
+    // What is in the store already needs no index: uv would ask it about each package all the same.
+    const stored = await inside([at.uv, 'pip', 'install', '--offline', ...what], 'host', false);
+    if (stored.code !== 0) await must('installing packages', [at.uv, 'pip', 'install', ...what], 'host');
+    else for (const line of stored.stderr.split('\n').filter(Boolean)) log.line(uv.index.redact(line));
   }
   await tidy(prefix);
   const site = await sitePackages(prefix);
@@ -133,13 +136,13 @@ function bytecodeKeys(packages: readonly LockedPackage[], python: Interpreter, m
   return keys;
 }
 
-/** Bytes of a folder that belong to it alone: files that other environments share (hard links) count nothing. */
-export async function ownBytes(folder: string): Promise<number> {
-  let total = 0;
-  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
-    if (!entry.isFile()) continue;
-    const info = await stat(join(entry.parentPath, entry.name)).catch(() => undefined);
-    if (info && info.nlink === 1) total += info.blocks * 512;
-  }
-  return total;
+/** Bytes of folders that belong to them alone: files that other environments share (hard links) count nothing. */
+export async function ownBytes(place: Place, folders: readonly string[]): Promise<number> {
+  // thousands of files: not on the thread that serves everybody
+  const result = await run([place.python.path, '-I', '-S', '-B', join(RUNTIME, 'usage.py'), ...folders], {
+    env: { PATH: '/usr/bin:/bin' },
+    timeoutMs: 10 * MINUTE,
+  });
+  if (result.code !== 0) throw new Error(`The environment could not be measured: ${result.stderr.slice(-500)}`);
+  return Number(result.stdout);
 }

@@ -8,7 +8,7 @@ import { rlimits } from '../limits/rlimits.ts';
 
 /** Runs Python beside usage.py and returns what it prints as JSON. */
 function python(code: string): unknown {
-  const before = `import json, os, sys\nsys.path.insert(0, ${JSON.stringify(import.meta.dirname)})\nfrom usage import Usage, folder_bytes, shared_out\nfrom family import Family, from_ps, running\n`;
+  const before = `import json, os, sys\nsys.path.insert(0, ${JSON.stringify(import.meta.dirname)})\nfrom usage import Usage, folder_bytes, own_bytes, shared_out\nfrom family import Family, from_ps, running\n`;
   const { stdout, stderr } = spawnSync('python3', ['-I', '-S', '-B', '-c', before + code], { encoding: 'utf8', timeout: 60_000 });
   assert.notEqual(stdout, '', stderr);
   return JSON.parse(stdout);
@@ -99,6 +99,11 @@ test('disk is counted by blocks, each file once, no link followed', () => {
   writeFileSync(join(folder, 'a/b/file'), Buffer.alloc(2 ** 20, 1));
   linkSync(join(folder, 'a/b/file'), join(folder, 'again'));
   symlinkSync('/usr', join(folder, 'usr'));
+  const shared = python(`print(own_bytes(${JSON.stringify(folder)}))`);
+  assert.equal(shared, 0, 'what has two names belongs to nobody alone');
+  writeFileSync(join(folder, 'own'), Buffer.alloc(2 ** 16, 1));
+  const own = python(`print(own_bytes(${JSON.stringify(folder)}))`) as number;
+  assert.ok(own >= 2 ** 16 && own < 2 ** 18, `${own} bytes`);
   const sum = python(`print(folder_bytes(${JSON.stringify(folder)}))`) as number;
   assert.ok(sum >= 2 ** 20 && sum < 1.2 * 2 ** 20, `${sum} bytes`);
   rmSync(folder, { recursive: true });
