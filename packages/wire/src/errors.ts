@@ -250,6 +250,18 @@ export const ERRORS = {
     title: 'Another hub already uses this state folder.',
     hint: 'Use that hub, or give this one a folder of its own (--state).',
   },
+  relay_locked: {
+    status: 409,
+    retryable: false,
+    title: 'Another relay already uses this folder.',
+    hint: 'Use that relay, or give this one a folder of its own (--set relay.folder=…).',
+  },
+  relay_unreachable: {
+    status: 503,
+    retryable: false,
+    title: 'No relay runs on this folder.',
+    hint: 'Start one with bindery relay. One with another folder is named with --set relay.folder=… or --state.',
+  },
   port_taken: { status: 409, retryable: false, title: 'The port is taken.', hint: 'Choose another with --port, or 0 for any.' },
   config_invalid: { status: 400, retryable: false, title: 'The configuration is not valid.', hint: 'See docs/reference/configuration.md.' },
   tool_missing: {

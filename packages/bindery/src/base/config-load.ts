@@ -52,7 +52,12 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
 /** Folders as absolute paths; `~` is the home folder. */
 function absolute(config: Config): Config {
   const full = (path: string): string => resolve(path.replace(/^~(?=\/|$)/, homedir()));
-  return { ...config, folders: { state: full(config.folders.state), cache: full(config.folders.cache) } };
+  const { folders, relay } = config;
+  return {
+    ...config,
+    folders: { state: full(folders.state), cache: full(folders.cache) },
+    relay: { ...relay, ...(relay.folder === undefined ? {} : { folder: full(relay.folder) }) },
+  };
 }
 
 function configFile(sources: ConfigSources): string | undefined {

@@ -127,6 +127,21 @@ export const ConfigSchema = z.strictObject({
       maxBytes: bytes(50 * GIB).describe('Environments and packages above this size are removed, least recently used first.'),
     })
     .prefault({}),
+  relay: z
+    .strictObject({
+      folder: z.string().min(1).optional().describe('Shared documents and the relay key; default: `relay` in the state folder.'),
+      host: z.string().default('localhost').describe('Address to listen on. localhost means 127.0.0.1 and ::1.'),
+      port: z.number().int().min(0).max(65535).default(8686).describe('Port; the next free one is taken where it is in use, 0 means any.'),
+      publicUrl: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe('Address under which people reach a relay that is not on loopback.'),
+      allowOrigins: z.array(z.string()).default([]).describe('Origins of sites whose pages may connect; * is any. Programs need none.'),
+      maxConnections: z.number().int().positive().default(10_000).describe('Connections at once.'),
+      maxMessageBytes: bytes(128 * MIB).describe('Largest message of a client.'),
+      idle: seconds(60).describe('A document that nobody has open leaves memory after this long.'),
+    })
+    .prefault({}),
 });
 export type Config = z.output<typeof ConfigSchema>;
 

@@ -11,7 +11,9 @@ import { listCommand } from './list.ts';
 import { logsCommand } from './logs.ts';
 import { openCommand } from './open.ts';
 import { planCommand } from './plan.ts';
+import { relayCommand } from './relay.ts';
 import { serveCommand } from './serve.ts';
+import { shareCommand } from './share.ts';
 import { stopCommand } from './stop.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -57,6 +59,8 @@ export function program(cli: Cli): Command {
     logsCommand,
     doctorCommand,
     gcCommand,
+    relayCommand,
+    shareCommand,
     configCommand,
   ].map((make) => make(cli));
   for (const command of commands) root.addCommand(command);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { StateLock } from '../hub/state-lock.ts';
+import { StateLock } from '../base/state-lock.ts';
 import { command, configOf, type Cli, type CommonOptions } from './common.ts';
 import { EXIT } from './exit.ts';
 import { inProcess } from './here.ts';
@@ -26,7 +26,7 @@ export function gcCommand({ terminal, run }: Cli): Command {
         const collected = hub
           ? await hub.client.collectGarbage(all)
           : await inProcess(config, terminal, async ({ pipeline }) => {
-              const lock = await StateLock.take(config.folders.state); // no hub may start meanwhile
+              const lock = await StateLock.take(config.folders.state, 'hub'); // no hub may start meanwhile
               return pipeline.collect(all).finally(() => lock.release());
             });
         if (flags.json) terminal.out(`${JSON.stringify(collected)}\n`);

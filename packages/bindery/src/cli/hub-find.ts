@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { HubClient } from '@bindery/wire/client.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Config } from '../base/config.ts';
-import { readHubRecord } from '../hub/state-lock.ts';
+import { readRecord } from '../base/state-lock.ts';
 
 /** A hub that runs and accepts our key. */
 export interface FoundHub {
@@ -19,7 +19,7 @@ export interface FoundHub {
  */
 export async function findHub(config: Config): Promise<FoundHub | undefined> {
   const folder = config.folders.state;
-  const record = await readHubRecord(folder);
+  const record = await readRecord(folder, 'hub');
   if (!record) return undefined;
   const key = await readFile(join(folder, 'hub.key'), 'utf8').catch((error: unknown) => {
     throw new BinderyError('unauthorized', `The hub key in ${folder} cannot be read.`, {

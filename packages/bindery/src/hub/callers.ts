@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { readCookies } from '../proxy/cookies.ts';
-import { derived, keyHash, newKey, sameSecret } from './secrets.ts';
+import { derived, keyHash, newKey, sameSecret } from '../base/secrets.ts';
 
 /** Name of the browser's cookie, after `__Host-` where https is spoken; the proxy keeps cookies of such names from sessions. */
 const COOKIE = 'bindery-hub';

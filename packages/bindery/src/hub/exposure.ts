@@ -1,12 +1,8 @@
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Config } from '../base/config.ts';
+import { isLoopback } from '../base/doors.ts';
 import type { Shared } from '../contracts/context.ts';
 import type { HostNames } from '../proxy/hosts.ts';
-
-/** True for addresses that only this machine reaches. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
-}
 
 /** True for a hub for everybody: launches need no key there. */
 export function isOpen({ hub }: Config): boolean {

@@ -13,7 +13,7 @@ import { NullEngine } from '../../../../test/fakes/engine.ts';
 import { nullHub, type NullHub } from '../../../../test/fakes/null-hub.ts';
 import { nullPipeline } from '../../../../test/fakes/pipeline.ts';
 import { SUMMARIES } from './openapi.ts';
-import { readHubRecord } from './state-lock.ts';
+import { readRecord } from '../base/state-lock.ts';
 
 type Ready = Extract<LaunchEvent, { phase: 'ready' }>;
 
@@ -331,11 +331,11 @@ test('two hubs on one state folder: the second is told where the first is', asyn
     assert.ok(error.message.includes(first.url), error.message);
     return true;
   });
-  assert.equal((await readHubRecord(first.state))?.url, first.url);
+  assert.equal((await readRecord(first.state, 'hub'))?.url, first.url);
   await first.hub.close('stop');
-  assert.equal(await readHubRecord(first.state), undefined);
+  assert.equal(await readRecord(first.state, 'hub'), undefined);
   await using next = await nullHub({ state: first.state });
-  assert.equal((await readHubRecord(first.state))?.url, next.url);
+  assert.equal((await readRecord(first.state, 'hub'))?.url, next.url);
 });
 
 test('what a hub that died left in hub.json is not believed', async () => {
@@ -350,10 +350,10 @@ test('what a hub that died left in hub.json is not believed', async () => {
   };
   for (const text of [JSON.stringify(record), '{', '']) {
     await writeFile(join(folder, 'hub.json'), text);
-    assert.equal(await readHubRecord(folder), undefined);
+    assert.equal(await readRecord(folder, 'hub'), undefined);
   }
   await using hub = await nullHub({ state: folder });
-  assert.equal((await readHubRecord(folder))?.url, hub.url);
+  assert.equal((await readRecord(folder, 'hub'))?.url, hub.url);
 });
 
 test('a taken port moves on, and both addresses of localhost answer on the same one', async () => {
@@ -405,7 +405,7 @@ test('shutdown by the API ends launches under way as interrupted, stops sessions
   assert.ok(last?.phase === 'failed' && last.code === 'interrupted');
   await hub.hub.closed;
   assert.equal(hub.engine.sessions.size, 0);
-  assert.equal(await readHubRecord(hub.state), undefined);
+  assert.equal(await readRecord(hub.state, 'hub'), undefined);
 });
 
 test('the page: told its configuration, asks when another site opened it, runs nothing inline', async () => {

@@ -10,15 +10,15 @@ import type { Proxy } from '../proxy/proxy.ts';
 import { instant } from '../base/clock.ts';
 import { createApp } from './app.ts';
 import { ownPath } from './callers.ts';
-import { closeDoor, openDoor, type OpenDoor } from './doors.ts';
+import { addressOf, closeDoor, openDoor, type OpenDoor } from '../base/doors.ts';
 import { checkExposure } from './exposure.ts';
 import { enterUrl } from './hub-api.ts';
 import type { Launched, Launches } from './launches.ts';
 import type { Example, HubParts } from './parts.ts';
 import { makeRooms, type Rooms } from './rooms.ts';
-import { hubKey } from './secrets.ts';
+import { keyIn } from '../base/secrets.ts';
 import type { Sessions } from './sessions.ts';
-import { StateLock } from './state-lock.ts';
+import { StateLock } from '../base/state-lock.ts';
 
 /** The story of a launch (pipeline.ts), as the hub needs it. */
 export interface Pipeline {
@@ -73,7 +73,7 @@ export async function createHub(shared: Shared, options: HubOptions): Promise<Hu
   checkExposure(shared);
   const { state } = shared.config.folders;
   await mkdir(state, { recursive: true, mode: 0o700 });
-  const lock = await StateLock.take(state);
+  const lock = await StateLock.take(state, 'hub');
   try {
     return await open(shared, options, lock);
   } catch (error) {
@@ -86,7 +86,7 @@ async function open(shared: Shared, options: HubOptions, lock: StateLock): Promi
   const { config, clock, log } = shared;
   const doors: OpenDoor[] = [];
   const ended = Promise.withResolvers<void>();
-  const key = await hubKey(join(config.folders.state, 'hub.key'));
+  const key = await keyIn(join(config.folders.state, 'hub.key'));
   const url = (): string => addressOf(config.hub, doors[0]?.port ?? 0);
   const second = (): string | undefined => doors[1] && `http://localhost:${doors[1].port}`;
   const rooms = makeRooms(shared, options, key, { hub: url, second });
@@ -176,11 +176,6 @@ async function endHub({ shared, pipeline, rooms, doors, lock, stopRenewing }: En
   await pipeline.close?.();
   await shared.engine.close();
   await lock.release();
-}
-
-function addressOf({ host, publicUrl }: Shared['config']['hub'], port: number): string {
-  if (publicUrl !== undefined) return publicUrl.replace(/\/+$/, '');
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 function ownVersion(): string {

@@ -2,7 +2,7 @@ import type { LaunchOptions, LaunchView } from '@bindery/wire/api.ts';
 import type { Link } from '@bindery/wire/link.ts';
 import type { LaunchLog } from './launch-log.ts';
 import type { LaunchHeader } from './launch-store.ts';
-import { keyHash, sameSecret } from './secrets.ts';
+import { keyHash, sameSecret } from '../base/secrets.ts';
 
 /** One launch: what was asked for, its log, and the means to stop it. */
 export class Launch {

@@ -12,7 +12,7 @@ import type { Admission } from './admission.ts';
 import { Launch } from './launch.ts';
 import { LaunchLog } from './launch-log.ts';
 import type { LaunchStore } from './launch-store.ts';
-import { keyHash, newKey } from './secrets.ts';
+import { keyHash, newKey } from '../base/secrets.ts';
 
 /** What a launch ended in; without a session when only a build was asked for. */
 export interface Launched {

@@ -15,7 +15,7 @@ import { LaunchStore } from './launch-store.ts';
 import { Metrics } from './metrics.ts';
 import { RateLimit } from './rate-limit.ts';
 import { Rights } from './rights.ts';
-import { derived } from './secrets.ts';
+import { derived } from '../base/secrets.ts';
 import { sessionPages } from './session-pages.ts';
 import { SessionRecords } from './session-records.ts';
 import { Sessions } from './sessions.ts';

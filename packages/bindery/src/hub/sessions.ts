@@ -5,7 +5,7 @@ import type { Engine, SavedWork, Session } from '../contracts/engine.ts';
 import type { Explanation } from '../proxy/access.ts';
 import type { Proxy } from '../proxy/proxy.ts';
 import type { Clock } from '../base/clock.ts';
-import { keyHash, sameSecret } from './secrets.ts';
+import { keyHash, sameSecret } from '../base/secrets.ts';
 import type { SessionRecord, SessionRecords } from './session-records.ts';
 
 /** Says when sessions will end by themselves, and puts it off (session/cull.ts). */

@@ -26,7 +26,8 @@ afterEach(async () => {
 async function admit(request: IncomingMessage) {
   const url = new URL(request.url ?? '/', 'http://relay');
   const role = url.searchParams.get('role') as Role | null;
-  return role ? { room: decodeURIComponent(url.pathname), role, user: {} } : undefined;
+  const until = url.searchParams.get('until');
+  return role ? { room: decodeURIComponent(url.pathname), role, user: {}, ...(until && { until: Number(until) }) } : 'No role, no entry.';
 }
 
 async function started(options: Partial<RelayOptions> = {}) {
@@ -108,7 +109,8 @@ describe('the relay', () => {
     const folder = folderOf();
     const { url } = await started({ folder });
     assert.equal(await closeCode(url('/x')), 4401);
-    assert.equal((await enter(url('/x'))).state.get().error?.code, 'room_refused');
+    const { error } = (await enter(url('/x'))).state.get();
+    assert.deepEqual([error?.code, error?.message.includes('No role, no entry.')], ['room_refused', true]);
     await assert.rejects(readdir(folder), { code: 'ENOENT' });
   });
 
@@ -153,6 +155,16 @@ describe('the relay', () => {
     // It reads, and answers no ping.
     socket.resume();
     await new Promise((resolve) => socket.once('close', resolve));
+  });
+
+  it('S4 ends a connection with its link, and no other', async () => {
+    const { url } = await started({ beatMs: 5 });
+    const stays = await enter(url(`/x?role=edit&until=${Date.now() + 3_600_000}`));
+    const goes = await enter(url(`/x?role=edit&until=${Date.now()}`));
+    await until(goes, () => goes.state.get().phase === 'ended');
+    assert.match(goes.state.get().error?.message ?? '', /share link has ended/);
+    stays.tables.notes.create({ title: 'kept' });
+    await stays.saved();
   });
 
   it('T4, E4 opens a room anew that had ended, and gets what it could not save', async () => {

@@ -13,13 +13,15 @@ export interface Admission {
   readonly room: string;
   readonly role: Role;
   readonly user: JsonObject;
+  /** When it ends, in milliseconds since the epoch; without it never. */
+  readonly until?: number;
 }
 
 export interface RelayOptions {
   /** Where the rooms are kept; made if it is not there. One relay at a time. */
   readonly folder: string;
-  /** Decides from a request's head; undefined for nobody. */
-  readonly admit: (request: IncomingMessage) => Promise<Admission | undefined>;
+  /** Decides from a request's head; a text says why nobody may enter. */
+  readonly admit: (request: IncomingMessage) => Promise<Admission | string>;
   /** Most connections, those that are being decided on among them: 10,000. */
   readonly maxConnections?: number;
   /** Most bytes of one message: 128 MiB. */
@@ -29,6 +31,11 @@ export interface RelayOptions {
   /** Milliseconds for the first message: 10,000; between two looks whether a connection lives: 30,000. */
   readonly helloMs?: number;
   readonly beatMs?: number;
+}
+
+interface Entry {
+  readonly admission: Admission;
+  readonly room: RelayRoom;
 }
 
 const AWAY = 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n';
@@ -42,6 +49,7 @@ export class Relay {
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #beat: ReturnType<typeof setInterval>;
   readonly #quiet = new Set<WebSocket>();
+  readonly #links = new Map<WebSocket, { readonly until: number; readonly end: () => void }>();
   #connections = 0;
   #isClosed = false;
 
@@ -86,10 +94,10 @@ export class Relay {
     this.#server.close();
   }
 
-  async #decide(request: IncomingMessage): Promise<{ admission: Admission; room: RelayRoom } | undefined> {
+  async #decide(request: IncomingMessage): Promise<Entry | string> {
     const admission = await this.#options.admit(request);
     if (this.#isClosed) throw new Error('The relay was closed meanwhile.');
-    return admission && { admission, room: await this.#room(admission.room) };
+    return typeof admission === 'string' ? admission : { admission, room: await this.#room(admission.room) };
   }
 
   /** The room, opened once for all who ask at the same time. */
@@ -115,14 +123,20 @@ export class Relay {
     return RelayRoom.open(join(this.#options.folder, `${createHash('sha256').update(name).digest('hex')}.log`));
   }
 
-  #opened(open: WebSocket, entry: { admission: Admission; room: RelayRoom } | undefined): void {
+  #opened(open: WebSocket, entry: Entry | string): void {
     open.on('error', () => open.terminate());
-    if (!entry) {
-      open.close(4401, 'Nobody may enter this room with this request.');
+    if (typeof entry === 'string') {
+      open.close(4401, entry);
       return;
     }
     const { admission, room } = entry;
     const member = asMember(open, admission, () => room.drained(member));
+    const end = (): void => {
+      // What it says until it is gone is not heard.
+      room.leave(member);
+      open.close(4401, 'The share link has ended.');
+    };
+    if (admission.until !== undefined) this.#links.set(open, { until: admission.until, end });
     const hello = setTimeout(() => open.close(4408, 'Nothing was said.'), this.#options.helloMs);
     open.on('pong', () => this.#quiet.delete(open));
     open.on('message', (data: Buffer, isBinary: boolean) => {
@@ -133,6 +147,7 @@ export class Relay {
     open.on('close', () => {
       clearTimeout(hello);
       this.#quiet.delete(open);
+      this.#links.delete(open);
       room.leave(member);
       if (room.size === 0) this.#plan(admission.room);
     });
@@ -169,8 +184,9 @@ export class Relay {
     return closed;
   }
 
-  /** Ends connections that did not answer since the last look. */
+  /** Ends connections that did not answer since the last look, and those that may not be any longer. */
   #look(): void {
+    for (const { until, end } of this.#links.values()) if (until <= Date.now()) end();
     for (const open of this.#server.clients) {
       if (this.#quiet.has(open)) open.terminate();
       else {

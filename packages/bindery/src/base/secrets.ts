@@ -17,23 +17,23 @@ export function sameSecret(given: string, known: string): boolean {
   return timingSafeEqual(hash('sha256', given, 'buffer'), hash('sha256', known, 'buffer'));
 }
 
-/** A secret for one purpose, made from the hub key so that nothing else has to be stored. */
+/** A secret for one purpose, made from a key so that nothing else has to be stored. */
 export function derived(key: string, purpose: string): Buffer {
   return createHmac('sha256', key).update(purpose).digest();
 }
 
 /**
- * The hub key in this file, made where there is none; readable by its owner only, also when it was not before. Only the
- * hub that holds the state folder may ask.
+ * The key in this file, made where there is none; readable by its owner only, also when it was not before. Only the
+ * process that holds the folder (state-lock.ts) may ask.
  */
-export async function hubKey(path: string): Promise<string> {
+export async function keyIn(path: string): Promise<string> {
   const known = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;
   });
   if (known.trim() !== '') {
     if (!/^[\w-]{32}$/.test(known.trim()))
-      throw new BinderyError('config_invalid', `${path} holds no hub key.`, { hint: 'Delete it: the next start makes a fresh one.' });
+      throw new BinderyError('config_invalid', `${path} holds no key.`, { hint: 'Delete it: the next start makes a fresh one.' });
     await chmod(path, 0o600);
     return known.trim();
   }

@@ -6,6 +6,11 @@ const TRIES = 100;
 /** Connections that wait to be taken, for bursts of clients. */
 const BACKLOG = 4096;
 
+/** True for addresses that only this machine reaches. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
 /** Listeners on one port, at every address of the host. */
 export interface OpenDoor {
   readonly servers: readonly Server[];
@@ -14,7 +19,7 @@ export interface OpenDoor {
 
 /**
  * Listens on the port, or on the next one that is free; 0 means any. `localhost` is 127.0.0.1 and, where the machine has
- * it, ::1, with one port for both, so that whichever a browser chooses is this hub.
+ * it, ::1, with one port for both, so that whichever a browser chooses is this process.
  * @throws BinderyError port_taken when no port is free
  */
 export async function openDoor(host: string, port: number, make: () => Server): Promise<OpenDoor> {
@@ -30,7 +35,7 @@ async function tryPort(host: string, port: number, make: () => Server): Promise<
   const [first = host, ...others] = host === 'localhost' ? ['127.0.0.1', '::1'] : [host];
   const server = await listen(make(), first, port);
   if (server === 'taken') return undefined;
-  if (server === 'absent') throw new BinderyError('config_invalid', `This machine has no address ${host} (hub.host).`);
+  if (server === 'absent') throw new BinderyError('config_invalid', `This machine has no address ${host} to listen on.`);
   const servers = [server];
   const bound = portOf(server);
   for (const other of others) {
@@ -73,4 +78,10 @@ export async function closeDoor({ servers }: OpenDoor): Promise<void> {
         }),
     ),
   );
+}
+
+/** Where a listener is reached: what its operator says, else its own address. Without a trailing slash. */
+export function addressOf({ host, publicUrl }: { readonly host: string; readonly publicUrl?: string | undefined }, port: number): string {
+  if (publicUrl !== undefined) return publicUrl.replace(/\/+$/, '');
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
