@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import type { Config } from '../base/config.ts';
-import { relayPlaces } from '../relay/places.ts';
 import { command, configOf, ownName, type Cli, type CommonOptions } from './common.ts';
 import { EXIT } from './exit.ts';
 import { interruptOf } from './interrupt.ts';
@@ -30,6 +29,7 @@ export function relayCommand({ terminal, run }: Cli): Command {
 async function relay(terminal: Terminal, config: Config, json: boolean): Promise<number> {
   const interrupt = interruptOf(process, () => systemClock.monotonic());
   interrupt.onForce(() => process.exit(EXIT.interrupted));
+  const { relayPlaces } = await import('../relay/places.ts');
   const { serveRelay } = await import('../relay/relay-server.ts');
   const server = await serveRelay(config, systemClock);
   const { url, port, keyFile } = server;

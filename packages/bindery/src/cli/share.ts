@@ -3,7 +3,6 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { systemClock } from '../base/clock.ts';
 import { readRecord } from '../base/state-lock.ts';
-import { forSockets, relayPlaces, roomPath } from '../relay/places.ts';
 import { ROLES, Shares, type Share } from '../relay/shares.ts';
 import { command, configOf, type Cli, type CommonOptions } from './common.ts';
 import { EXIT } from './exit.ts';
@@ -30,6 +29,7 @@ export function shareCommand({ terminal, run }: Cli): Command {
     .option('--for <seconds>', 'how long it does', seconds, DAY)
     .action((room: string, flags: ShareFlags) =>
       run(flags, async () => {
+        const { forSockets, relayPlaces, roomPath } = await import('../relay/places.ts');
         const path = roomPath(room);
         if (path === undefined)
           throw new BinderyError('request_invalid', `No document can be called ${JSON.stringify(room)}.`, { hint: NAMES });

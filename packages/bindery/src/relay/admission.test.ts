@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
 import { newKey } from '../base/secrets.ts';
 import { admission } from './admission.ts';
+import { OWN, Y_WEBSOCKET } from './dialect.ts';
 import { roomPath } from './places.ts';
 import { ROLES, Shares, type Share } from './shares.ts';
 
@@ -19,7 +20,7 @@ const linkTo = (share: Share): string => `${roomPath(share.room)}?share=${shares
 
 describe('who may enter a room', () => {
   it('S1 the key admits to every room, and nothing like it does', async () => {
-    const admin = { room: 'a b/ü', role: 'admin', user: {} };
+    const admin = { room: 'a b/ü', role: 'admin', user: {}, dialect: OWN };
     assert.deepEqual(await ask(`/room/a%20b%2F%C3%BC?key=${key}`), admin);
     assert.deepEqual(await ask('/room/a%20b%2F%C3%BC', { authorization: `Bearer ${key}` }), admin);
     for (const wrong of ['', 'x', key.slice(1), `${key}x`, newKey()])
@@ -27,10 +28,15 @@ describe('who may enter a room', () => {
     assert.equal(await ask('/room/x'), 'Entering a room needs a share link, or the key of the relay.');
   });
 
+  it('Y1 the same rooms, spoken of as y-websocket does', async () => {
+    const [token, user] = [shares.sign({ room: 'a/b', role: 'edit', until: UNTIL }), {}];
+    assert.deepEqual(await ask(`/y/a/b?share=${token}`), { room: 'a/b', role: 'edit', user, dialect: Y_WEBSOCKET, until: UNTIL });
+  });
+
   it('S2 a link admits to its room in its role', async () => {
     for (const role of ROLES)
       for (const room of ['x', 'a b/ü', 'read.1\nx'])
-        assert.deepEqual(await ask(linkTo({ room, role, until: UNTIL })), { room, role, user: {}, until: UNTIL });
+        assert.deepEqual(await ask(linkTo({ room, role, until: UNTIL })), { room, role, user: {}, dialect: OWN, until: UNTIL });
   });
 
   it('S3 a link that was changed in any character admits to nothing', async () => {

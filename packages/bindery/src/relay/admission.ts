@@ -20,16 +20,18 @@ export function admission({ key, clock, origins }: AdmissionOptions): (request: 
     if (origin !== undefined && !origins.includes('*') && !origins.includes(origin))
       return 'Pages of this site may not connect: relay.allowOrigins does not name it.';
     const { pathname, searchParams } = new URL(`http://relay${url}`);
-    const room = roomOf(pathname);
-    if (room === undefined) return 'There is no room at this address.';
+    const found = roomOf(pathname);
+    if (!found) return 'There is no room at this address.';
+    const { room, dialect } = found;
     const given = searchParams.get('key') ?? /^Bearer (\S+)$/i.exec(headers.authorization ?? '')?.[1];
-    if (given !== undefined) return sameSecret(given, key) ? { room, role: 'admin', user: {} } : 'This is not the key of the relay.';
+    if (given !== undefined)
+      return sameSecret(given, key) ? { room, role: 'admin', user: {}, dialect } : 'This is not the key of the relay.';
     const token = searchParams.get('share');
     if (token === null) return 'Entering a room needs a share link, or the key of the relay.';
     const share = shares.read(token, room);
     if (!share) return 'This share link was changed, or is for another room or relay.';
     const { role, until } = share;
     if (until <= clock.now()) return `This share link ended at ${new Date(until).toISOString()}.`;
-    return { room, role, user: {}, until };
+    return { room, role, user: {}, dialect, until };
   };
 }

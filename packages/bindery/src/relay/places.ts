@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { Config } from '../base/config.ts';
+import { OWN, Y_WEBSOCKET, type Dialect } from './dialect.ts';
 
-/** Below which all rooms lie. */
-const ROOMS = '/room/';
+/** Below which all rooms lie: each of them under both, for clients that speak this and that. */
+const ROOMS = { '/room/': OWN, '/y/': Y_WEBSOCKET };
 /** Characters of a room's name. */
 const LONGEST_NAME = 1024;
 
@@ -14,16 +15,23 @@ export function relayPlaces(config: Config): { readonly folder: string; readonly
 
 /** Where a room is found, below the relay's address; undefined for a name that no address can say. */
 export function roomPath(room: string): string | undefined {
-  const path = `${ROOMS}${encodeURIComponent(room)}`;
-  return roomOf(new URL(path, 'http://relay').pathname) === room ? path : undefined;
+  const path = `/room/${encodeURIComponent(room)}`;
+  return roomOf(new URL(path, 'http://relay').pathname)?.room === room ? path : undefined;
 }
 
-/** The room that a path names, if it names one. */
-export function roomOf(pathname: string): string | undefined {
-  if (!pathname.startsWith(ROOMS)) return undefined;
+/** The room that a path names, if it names one, and how one speaks there. */
+export function roomOf(pathname: string): { readonly room: string; readonly dialect: Dialect } | undefined {
+  for (const [prefix, dialect] of Object.entries(ROOMS)) {
+    if (!pathname.startsWith(prefix)) continue;
+    const room = decoded(pathname.slice(prefix.length));
+    return room === undefined || room === '' || room.length > LONGEST_NAME ? undefined : { room, dialect };
+  }
+  return undefined;
+}
+
+function decoded(text: string): string | undefined {
   try {
-    const room = decodeURIComponent(pathname.slice(ROOMS.length));
-    return room === '' || room.length > LONGEST_NAME ? undefined : room;
+    return decodeURIComponent(text);
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
 import { isObject, isTooDeep, type JsonObject } from '@bindery/rtc/json.ts';
+import type { Dialect } from './dialect.ts';
 
 /** Characters that one state may have, as JSON. */
 const LONGEST = 64 * 1024;
@@ -12,27 +13,32 @@ interface Entry {
   readonly state: JsonObject | null;
 }
 
+interface Said {
+  readonly client: number;
+  readonly clock: number;
+  /** JSON. */
+  readonly text: string;
+}
+
 /** Who is in a room: the awareness of y-protocols, of which each connection owns the one state that it may change (`SPEC.md`, P). */
 export class Presence {
   readonly #entries = new Map<number, Entry>();
 
   /**
    * Takes what a connection says of itself, with `user` put in. Returns what the others are to be told; undefined when it is nothing new. Throws
-   * when it is no awareness, or not its own.
+   * when it is no awareness, or not its own; of a lenient connection, what is not its own is passed over (Y3).
    */
-  take(owner: object, user: JsonObject, bytes: Uint8Array): Uint8Array | undefined {
-    const from = decoding.createDecoder(bytes);
-    if (decoding.readVarUint(from) !== 1) throw new Error('Each connection says its own state, and no other.');
-    const [client, clock, text] = [decoding.readVarUint(from), decoding.readVarUint(from), decoding.readVarString(from)];
-    if (text.length > LONGEST) throw new Error(`The state of awareness is longer than ${LONGEST} characters.`);
-    const known = this.#entries.get(client);
-    const owned = [...this.#entries].find(([, entry]) => entry.owner === owner)?.[0];
-    if ((known && known.owner !== owner) || (owned !== undefined && owned !== client))
+  take(owner: object, user: JsonObject, bytes: Uint8Array, manners: Dialect['manners']): Uint8Array | undefined {
+    const said = decode(bytes);
+    if (manners === 'lenient') {
+      const own = said.find(({ client, text }) => this.#owned(owner) === client || (this.#isFree(owner, client) && text !== 'null'));
+      return own && this.#enter(owner, user, own);
+    }
+    const [one, ...others] = said;
+    if (!one || others.length > 0) throw new Error('Each connection says its own state, and no other.');
+    if (this.#owned(owner) !== one.client && !this.#isFree(owner, one.client))
       throw new Error('The state of awareness is of somebody else.');
-    if (known && clock <= known.clock) return undefined;
-    const entry = { owner, clock, state: stamped(text, user) };
-    this.#entries.set(client, entry);
-    return encode([[client, entry]]);
+    return this.#enter(owner, user, one);
   }
 
   /** All who are there; undefined when there is nobody. */
@@ -47,8 +53,38 @@ export class Presence {
     if (!found) return undefined;
     const [client, { clock, state }] = found;
     this.#entries.delete(client);
-    return state === null ? undefined : encode([[client, { owner, clock: clock + 1, state: null }]]);
+    // With the clock that it had: whoever comes back with the next one is seen again.
+    return state === null ? undefined : encode([[client, { owner, clock, state: null }]]);
   }
+
+  #owned(owner: object): number | undefined {
+    return [...this.#entries].find(([, entry]) => entry.owner === owner)?.[0];
+  }
+
+  /** True for a client id that is nobody's, and an owner that has none. */
+  #isFree(owner: object, client: number): boolean {
+    return !this.#entries.has(client) && this.#owned(owner) === undefined;
+  }
+
+  #enter(owner: object, user: JsonObject, { client, clock, text }: Said): Uint8Array | undefined {
+    const known = this.#entries.get(client);
+    if (known && clock <= known.clock) return undefined;
+    const entry = { owner, clock, state: stamped(text, user) };
+    this.#entries.set(client, entry);
+    return encode([[client, entry]]);
+  }
+}
+
+/** Throws when it is no awareness. */
+function decode(bytes: Uint8Array): Said[] {
+  const from = decoding.createDecoder(bytes);
+  const said: Said[] = [];
+  for (let count = decoding.readVarUint(from); count > 0; count--) {
+    const [client, clock, text] = [decoding.readVarUint(from), decoding.readVarUint(from), decoding.readVarString(from)];
+    if (text.length > LONGEST) throw new Error(`The state of awareness is longer than ${LONGEST} characters.`);
+    said.push({ client, clock, text });
+  }
+  return said;
 }
 
 function stamped(text: string, user: JsonObject): JsonObject | null {

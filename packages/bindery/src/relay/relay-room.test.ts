@@ -12,6 +12,7 @@ import { decodeServerFrame, encodeClientFrame, type ClientFrame, type ServerFram
 import type { Role, Room } from '@bindery/rtc/room/room.ts';
 import { string, text } from '@bindery/rtc/tables/fields.ts';
 import { defineTable } from '@bindery/rtc/tables/table.ts';
+import { OWN } from './dialect.ts';
 import { RelayRoom, type Member } from './relay-room.ts';
 
 const TABLES = { notes: defineTable({ title: string(), body: text() }) };
@@ -54,7 +55,14 @@ function guest(place: Place): Room<typeof TABLES> {
         leave();
         events.closed(1006, '');
       };
-      const member: Member = { role: 'edit', user: {}, send: (frame) => events.received(frame), waiting: () => 0, close: cut };
+      const member: Member = {
+        role: 'edit',
+        user: {},
+        dialect: OWN,
+        send: (frame) => events.received(frame),
+        waiting: () => 0,
+        close: cut,
+      };
       queueMicrotask(() => {
         place.cuts.add(cut);
         relay.enter(member);
@@ -76,6 +84,7 @@ async function client(relay: RelayRoom, role: Role = 'edit', user: JsonObject = 
       const member: Member = {
         role,
         user,
+        dialect: OWN,
         send: (frame) => events.received(frame),
         waiting: () => 0,
         close: (code, reason) => events.closed(code, reason),
@@ -96,6 +105,7 @@ async function client(relay: RelayRoom, role: Role = 'edit', user: JsonObject = 
 class Raw implements Member {
   readonly role: Role;
   readonly user: JsonObject;
+  readonly dialect = OWN;
   readonly heard: ServerFrame[] = [];
   readonly #relay: RelayRoom;
   closed: number | undefined;

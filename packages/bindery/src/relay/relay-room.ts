@@ -1,7 +1,8 @@
 import * as Y from 'yjs';
 import type { JsonObject } from '@bindery/rtc/json.ts';
-import { decodeClientFrame, encodeServerFrame, VERSION, type ClientFrame, type ServerFrame } from '@bindery/rtc/room/frames.ts';
+import { VERSION, type ClientFrame, type ServerFrame, type Welcome } from '@bindery/rtc/room/frames.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
+import type { Dialect, Said } from './dialect.ts';
 import { Presence } from './presence.ts';
 import { RoomLog } from './room-log.ts';
 
@@ -14,9 +15,13 @@ const HEAP = 8 * 1024 * 1024;
 const GROWN_BYTES = 1024 * 1024;
 const GROWN_TIMES = 4;
 
+/** An update that says nothing. */
+const NOTHING = new Uint8Array([0, 0]);
+
 /** A connection, as the room sees it. */
 export interface Member {
   readonly role: Role;
+  readonly dialect: Dialect;
   /** Who it is, as the server knows it; put into what it says of itself. */
   readonly user: JsonObject;
   send(frame: Uint8Array): void;
@@ -91,7 +96,7 @@ export class RelayRoom {
     const seat = this.#seats.get(member);
     if (!seat) return;
     try {
-      this.#take(seat, decodeClientFrame(bytes));
+      this.#take(seat, member.dialect.read(bytes, seat.isWelcome));
     } catch (error) {
       this.#expel(seat, 4400, (error as Error).message);
     }
@@ -104,8 +109,7 @@ export class RelayRoom {
     const update = Y.encodeStateAsUpdate(this.#doc, seat.behind);
     seat.behind = undefined;
     this.#tell(seat, { type: 'update', update });
-    const states = this.#presence.all();
-    if (states) this.#tell(seat, { type: 'awareness', states });
+    this.#tellPresence(seat);
     if (seat.safe !== undefined) this.#tell(seat, { type: 'ack', number: seat.safe });
     seat.safe = undefined;
   }
@@ -140,19 +144,28 @@ export class RelayRoom {
   }
 
   #refuse(seat: Seat, code: string, message: string): void {
-    seat.member.send(encodeServerFrame({ type: 'refused', code, message }));
+    send(seat, { type: 'refused', code, message });
     this.#expel(seat, 4403, message);
   }
 
-  #take(seat: Seat, frame: ClientFrame): void {
+  #take(seat: Seat, frame: Said): void {
     if ((frame.type === 'hello') === seat.isWelcome) throw new Error('A connection begins with one hello.');
     if (frame.type === 'hello') this.#welcome(seat, frame);
     else if (frame.type === 'update') this.#arrive({ seat, number: frame.number, update: frame.update });
     else if (frame.type === 'ping') this.#tell(seat, { type: 'pong' });
+    else if (frame.type === 'lack') this.#tell(seat, { type: 'update', update: Y.encodeStateAsUpdate(this.#doc, frame.stateVector) });
+    else if (frame.type === 'who') this.#tellPresence(seat);
     else {
-      const states = this.#presence.take(seat, seat.member.user, frame.states);
-      if (states) this.#tellAll({ type: 'awareness', states }, seat);
+      const { user, dialect } = seat.member;
+      const states = this.#presence.take(seat, user, frame.states, dialect.manners);
+      // A lenient one takes the connection for dead if it never hears itself (Y4).
+      if (states) this.#tellAll({ type: 'awareness', states }, dialect.manners === 'lenient' ? undefined : seat);
     }
+  }
+
+  #tellPresence(seat: Seat): void {
+    const states = this.#presence.all();
+    if (states) this.#tell(seat, { type: 'awareness', states });
   }
 
   #welcome(seat: Seat, hello: Extract<ClientFrame, { type: 'hello' }>): void {
@@ -165,17 +178,24 @@ export class RelayRoom {
       this.#turn();
       const isEmpty = hello.stateVector.length === 1 && hello.stateVector[0] === 0;
       const update = isEmpty ? (this.#whole ??= Y.encodeStateAsUpdate(this.#doc)) : Y.encodeStateAsUpdate(this.#doc, hello.stateVector);
-      const stateVector = Y.encodeStateVector(this.#doc);
       seat.isWelcome = true;
-      this.#tell(seat, { type: 'welcome', lineage, run: this.#run, role: seat.member.role, stateVector, update });
-      const states = this.#presence.all();
-      if (states) this.#tell(seat, { type: 'awareness', states });
+      this.#tell(seat, this.#welcomeFrame(seat, update));
+      this.#tellPresence(seat);
     }
   }
 
+  #welcomeFrame(seat: Seat, update: Uint8Array): Welcome {
+    const stateVector = Y.encodeStateVector(this.#doc);
+    return { type: 'welcome', lineage: this.#log.lineage, run: this.#run, role: seat.member.role, stateVector, update };
+  }
+
   #arrive(arrival: Arrival): void {
-    if (arrival.seat.member.role === 'read') {
-      this.#refuse(arrival.seat, 'room_read_only', 'You may read in this room and not write.');
+    const { seat } = arrival;
+    if (seat.member.role === 'read') {
+      const refusal = ['room_read_only', 'You may read in this room and not write.'] as const;
+      // A lenient one would come again with the same (Y5).
+      if (seat.member.dialect.manners === 'strict') this.#refuse(seat, ...refusal);
+      else this.#tell(seat, { type: 'refused', code: refusal[0], message: refusal[1] });
       return;
     }
     this.#arrived.push(arrival);
@@ -228,21 +248,25 @@ export class RelayRoom {
   #apply({ seat, update }: Arrival): boolean {
     const { store } = this.#doc;
     let problem: string | undefined;
+    let isPartial = false;
     try {
       Y.applyUpdate(this.#doc, update);
-      if (store.pendingStructs || store.pendingDs) problem = 'The update needs something that the server has not got.';
+      isPartial = store.pendingStructs !== null || store.pendingDs !== null;
     } catch {
       problem = 'The update is none.';
     }
     store.pendingStructs = null;
     store.pendingDs = null;
+    if (isPartial && seat.member.dialect.manners === 'strict') problem = 'The update needs something that the server has not got.';
+    // A lenient one is asked for all that the server lacks, when the turn is over (Y6).
+    else if (isPartial) queueMicrotask(() => this.#tell(seat, this.#welcomeFrame(seat, NOTHING)));
     if (problem) this.#expel(seat, 4400, problem);
     return !problem;
   }
 
   #safe(seat: Seat, number: number): void {
     if (!this.#seats.has(seat.member)) return;
-    if (this.#isReady(seat)) seat.member.send(encodeServerFrame({ type: 'ack', number }));
+    if (this.#isReady(seat)) send(seat, { type: 'ack', number });
     else seat.safe = Math.max(seat.safe ?? 0, number);
   }
 
@@ -259,21 +283,33 @@ export class RelayRoom {
   }
 
   #tellAll(frame: ServerFrame, except?: Seat): void {
-    const bytes = encodeServerFrame(frame);
+    const written = new Map<Dialect, readonly Uint8Array[]>();
+    const messages = ({ dialect }: Member): readonly Uint8Array[] => {
+      const known = written.get(dialect) ?? dialect.write(frame);
+      written.set(dialect, known);
+      return known;
+    };
     // Of an update, those who have too much waiting were left behind before it was taken in: what they are marked with lacks it.
     const isReady = (seat: Seat): boolean => (frame.type === 'update' ? !seat.behind : this.#isReady(seat));
-    for (const seat of this.#seats.values()) if (seat !== except && seat.isWelcome && isReady(seat)) seat.member.send(bytes);
+    for (const seat of this.#seats.values()) {
+      if (seat === except || !seat.isWelcome || !isReady(seat)) continue;
+      for (const message of messages(seat.member)) seat.member.send(message);
+    }
   }
 
   /** To one; whoever is behind gets what matters when it has caught up. */
   #tell(seat: Seat, frame: ServerFrame): void {
-    if (this.#isReady(seat)) seat.member.send(encodeServerFrame(frame));
+    if (this.#isReady(seat)) send(seat, frame);
   }
 
   #isReady(seat: Seat): boolean {
     if (!seat.behind && seat.member.waiting() > MOST) seat.behind = Y.encodeStateVector(this.#doc);
     return !seat.behind;
   }
+}
+
+function send({ member }: Seat, frame: ServerFrame): void {
+  for (const message of member.dialect.write(frame)) member.send(message);
 }
 
 function growth(bytes: number): number {

@@ -9,6 +9,7 @@ import { connect } from '@bindery/rtc/room/connect.ts';
 import type { Role, Room } from '@bindery/rtc/room/room.ts';
 import { string } from '@bindery/rtc/tables/fields.ts';
 import { defineTable } from '@bindery/rtc/tables/table.ts';
+import { OWN } from './dialect.ts';
 import { Relay, type RelayOptions } from './relay.ts';
 
 const TABLES = { notes: defineTable({ title: string() }) };
@@ -27,7 +28,9 @@ async function admit(request: IncomingMessage) {
   const url = new URL(request.url ?? '/', 'http://relay');
   const role = url.searchParams.get('role') as Role | null;
   const until = url.searchParams.get('until');
-  return role ? { room: decodeURIComponent(url.pathname), role, user: {}, ...(until && { until: Number(until) }) } : 'No role, no entry.';
+  return role
+    ? { room: decodeURIComponent(url.pathname), role, user: {}, dialect: OWN, ...(until && { until: Number(until) }) }
+    : 'No role, no entry.';
 }
 
 async function started(options: Partial<RelayOptions> = {}) {

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
+import type { Dialect } from './dialect.ts';
 import { RelayRoom, type Member } from './relay-room.ts';
 
 /** Who may enter which room, and as what. */
@@ -13,6 +14,7 @@ export interface Admission {
   readonly room: string;
   readonly role: Role;
   readonly user: JsonObject;
+  readonly dialect: Dialect;
   /** When it ends, in milliseconds since the epoch; without it never. */
   readonly until?: number;
 }
@@ -197,9 +199,10 @@ export class Relay {
   }
 }
 
-function asMember(open: WebSocket, { role, user }: Admission, drained: () => void): Member {
+function asMember(open: WebSocket, { role, user, dialect }: Admission, drained: () => void): Member {
   return {
     role,
+    dialect,
     user,
     send: (frame) => open.send(frame, drained),
     waiting: () => open.bufferedAmount,

@@ -1,0 +1,74 @@
+import * as decoding from 'lib0/decoding';
+import * as encoding from 'lib0/encoding';
+import { decodeClientFrame, encodeServerFrame, FrameError, VERSION, type ClientFrame, type ServerFrame } from '@bindery/rtc/room/frames.ts';
+import type { Role } from '@bindery/rtc/room/room.ts';
+
+/** What a client says: in our own protocol, or that of y-websocket, where it may ask again what it lacks and who is there. */
+export type Said = ClientFrame | { readonly type: 'lack'; readonly stateVector: Uint8Array } | { readonly type: 'who' };
+
+/** How a connection speaks. What is said is the same for all; one that has no word for something is not told it. */
+export interface Dialect {
+  /** Throws for what is no message. */
+  read(bytes: Uint8Array, isWelcome: boolean): Said;
+  /** The messages that say it, none where the dialect has no word for it. */
+  write(frame: ServerFrame): readonly Uint8Array[];
+  /**
+   * `strict`: a client breaks the rules by saying what it may not, and is sent away. `lenient`: it knows no better: it tells on what it heard of others,
+   * edits where it may only read, sends edits before those that they need.
+   */
+  readonly manners: 'strict' | 'lenient';
+}
+
+/** That of rtc's `SPEC.md`. */
+export const OWN: Dialect = { read: decodeClientFrame, write: (frame) => [encodeServerFrame(frame)], manners: 'strict' };
+
+/** Types of messages, of what is in a message of type sync, and the only word about permissions. */
+const [SYNC, AWARENESS, AUTH, QUERY] = [0, 1, 2, 3];
+const [STEP1, STEP2, UPDATE] = [0, 1, 2];
+const DENIED = 0;
+
+/** That of y-websocket (`SPEC.md`, Y). */
+export const Y_WEBSOCKET: Dialect = {
+  manners: 'lenient',
+  read(bytes, isWelcome) {
+    const from = decoding.createDecoder(bytes);
+    const said = readMessage(from, isWelcome);
+    if (decoding.hasContent(from)) throw new FrameError('The message has something behind its end.');
+    return said;
+  },
+  write(frame) {
+    if (frame.type === 'update') return [bytesOf(SYNC, UPDATE, frame.update)];
+    if (frame.type === 'awareness') return [bytesOf(AWARENESS, frame.states)];
+    if (frame.type === 'welcome') return [bytesOf(SYNC, STEP2, frame.update), ...asked(frame.role, frame.stateVector)];
+    if (frame.type === 'refused') return [bytesOf(AUTH, DENIED, frame.message)];
+    return [];
+  },
+};
+
+/** Of those who may only read, nothing is asked. */
+function asked(role: Role, stateVector: Uint8Array): Uint8Array[] {
+  return role === 'read' ? [] : [bytesOf(SYNC, STEP1, stateVector)];
+}
+
+function readMessage(from: decoding.Decoder, isWelcome: boolean): Said {
+  const type = decoding.readVarUint(from);
+  if (type === AWARENESS) return { type: 'awareness', states: decoding.readVarUint8Array(from) };
+  if (type === QUERY) return { type: 'who' };
+  if (type !== SYNC) throw new FrameError('The message is of no known type.');
+  const step = decoding.readVarUint(from);
+  const content = decoding.readVarUint8Array(from);
+  if (step === STEP1 && isWelcome) return { type: 'lack', stateVector: content };
+  if (step === STEP1) return { type: 'hello', version: VERSION, lineage: '', stateVector: content };
+  if (step !== STEP2 && step !== UPDATE) throw new FrameError('The message is of no known type.');
+  return { type: 'update', number: 0, update: content };
+}
+
+function bytesOf(...parts: readonly (number | string | Uint8Array)[]): Uint8Array {
+  const to = encoding.createEncoder();
+  for (const part of parts) {
+    if (typeof part === 'number') encoding.writeVarUint(to, part);
+    else if (typeof part === 'string') encoding.writeVarString(to, part);
+    else encoding.writeVarUint8Array(to, part);
+  }
+  return encoding.toUint8Array(to);
+}
