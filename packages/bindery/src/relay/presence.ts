@@ -25,20 +25,19 @@ export class Presence {
   readonly #entries = new Map<number, Entry>();
 
   /**
-   * Takes what a connection says of itself, with `user` put in. Returns what the others are to be told; undefined when it is nothing new. Throws
-   * when it is no awareness, or not its own; of a lenient connection, what is not its own is passed over (Y3).
+   * Takes what a connection says of itself, with `user` put in. Returns what the others are to be told; undefined when it is nothing new, or of
+   * somebody else who is still there (P1). Throws when it is no awareness, or a strict connection says more than one thing.
    */
   take(owner: object, user: JsonObject, bytes: Uint8Array, manners: Dialect['manners']): Uint8Array | undefined {
     const said = decode(bytes);
-    if (manners === 'lenient') {
-      const own = said.find(({ client, text }) => this.#owned(owner) === client || (this.#isFree(owner, client) && text !== 'null'));
-      return own && this.#enter(owner, user, own);
-    }
-    const [one, ...others] = said;
-    if (!one || others.length > 0) throw new Error('Each connection says its own state, and no other.');
-    if (this.#owned(owner) !== one.client && !this.#isFree(owner, one.client))
-      throw new Error('The state of awareness is of somebody else.');
-    return this.#enter(owner, user, one);
+    const owned = this.#owned(owner);
+    if (manners === 'strict' && (said.length !== 1 || (owned !== undefined && said[0]?.client !== owned)))
+      throw new Error('Each connection says its own state, and no other.');
+    const own = said.find(({ client, text }) => client === owned || (owned === undefined && !this.#entries.has(client) && text !== 'null'));
+    if (!own || own.clock <= (this.#entries.get(own.client)?.clock ?? -1)) return undefined;
+    const entry = { owner, clock: own.clock, state: stamped(own.text, user) };
+    this.#entries.set(own.client, entry);
+    return encode([[own.client, entry]]);
   }
 
   /** All who are there; undefined when there is nobody. */
@@ -59,19 +58,6 @@ export class Presence {
 
   #owned(owner: object): number | undefined {
     return [...this.#entries].find(([, entry]) => entry.owner === owner)?.[0];
-  }
-
-  /** True for a client id that is nobody's, and an owner that has none. */
-  #isFree(owner: object, client: number): boolean {
-    return !this.#entries.has(client) && this.#owned(owner) === undefined;
-  }
-
-  #enter(owner: object, user: JsonObject, { client, clock, text }: Said): Uint8Array | undefined {
-    const known = this.#entries.get(client);
-    if (known && clock <= known.clock) return undefined;
-    const entry = { owner, clock, state: stamped(text, user) };
-    this.#entries.set(client, entry);
-    return encode([[client, entry]]);
   }
 }
 

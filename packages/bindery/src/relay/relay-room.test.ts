@@ -345,6 +345,25 @@ describe('a room of the relay', () => {
     }
   });
 
+  it('P1, P3 shows who comes back, also while the old connection is not known to be lost', async () => {
+    const relay = await opened();
+    const here: Place = { relay, cuts: new Set() };
+    const [a, b] = [guest(here), await client(relay)];
+    a.awareness.setLocalState({ cursor: 1 });
+    const isSeen = (): boolean => b.awareness.getStates().has(a.awareness.clientID);
+    await until(isSeen);
+    for (const cut of here.cuts) cut();
+    assert.equal(isSeen(), false);
+    await until(isSeen);
+    const [old, again] = [new Raw(relay).hello(), new Raw(relay).hello()];
+    old.say({ type: 'awareness', states: states([[7, 1, '{}']]) });
+    again.say({ type: 'awareness', states: states([[7, 2, '{"cursor":2}']]) });
+    assert.deepEqual([again.closed, b.awareness.getStates().get(7)], [undefined, { user: {} }]);
+    relay.leave(old);
+    again.say({ type: 'awareness', states: states([[7, 3, '{"cursor":3}']]) });
+    assert.deepEqual(b.awareness.getStates().get(7), { cursor: 3, user: {} });
+  });
+
   it('P1, P2, P3 shows who is there, under the name that the server knows', async () => {
     const relay = await opened();
     const [a, b] = [await client(relay, 'edit', { name: 'Ada' }), await client(relay)];
@@ -354,7 +373,7 @@ describe('a room of the relay', () => {
     assert.deepEqual(seen(await client(relay)), seen(b));
     const liar = new Raw(relay).hello();
     liar.say({ type: 'awareness', states: states([[a.awareness.clientID, 99, '{"user":{"name":"Liar"}}']]) });
-    assert.equal(liar.closed, 4400);
+    assert.deepEqual([liar.closed, seen(b)], [undefined, { user: { name: 'Ada', color: 'red' }, cursor: 1 }]);
     const two = new Raw(relay).hello();
     two.say({ type: 'awareness', states: states([[5, 1, '{}']]) });
     two.say({ type: 'awareness', states: states([[5, 1, '{"old":1}']]) });
