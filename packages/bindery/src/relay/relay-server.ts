@@ -80,9 +80,17 @@ function listener(relay: Relay): Server {
   return server;
 }
 
-const answer: RequestListener = (request, response) => {
-  const isHealth = request.url === '/health' && (request.method === 'GET' || request.method === 'HEAD');
-  const body = isHealth ? { ok: true } : { error: { code: 'not_found', message: 'Rooms are entered by WebSocket, at /room/<name>.' } };
+const NOTHING = {
+  error: {
+    code: 'not_found',
+    message: 'There is nothing here but documents.',
+    hint: 'They are entered by WebSocket: /room/<name>, or /y/<name> with y-websocket.',
+    retryable: false,
+  },
+};
+
+const answer: RequestListener = ({ url, method = '' }, response) => {
+  const isHealth = url === '/health' && ['GET', 'HEAD'].includes(method);
   response.writeHead(isHealth ? 200 : 404, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' });
-  response.end(`${JSON.stringify(body)}\n`);
+  response.end(`${JSON.stringify(isHealth ? { ok: true } : NOTHING)}\n`);
 };
