@@ -33,6 +33,7 @@ describe('the sessions page', () => {
     hub.sessions = [running({ repoUrl: 'https://github.com/a/new' })];
     await page.clock.runFor(6000);
     await card('a/new').waitFor();
+    await page.clock.runFor(200); // the title is set after the paint, which goes by the page's clock
     assert.equal(await page.title(), '1 running: Sessions · Bindery');
   });
 
