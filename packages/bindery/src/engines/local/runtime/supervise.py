@@ -109,7 +109,7 @@ class Session:
         self.code = None
         self.asked = None
         self.grace = order["graceSeconds"]
-        self.started = time.monotonic()
+        self.started = self.leased = time.monotonic()
         self.log_bytes = 0
         signal.signal(signal.SIGTERM, lambda *_: self.told_to_stop())
         self.wake_read, self.wake_write = os.pipe()
@@ -300,8 +300,10 @@ class Session:
             if now - self.asked[2] > self.grace:
                 self.kill()
             return
-        lease = file_age("lease")
-        if lease is not None and lease > order["leaseSeconds"]:
+        age = file_age("lease")
+        if age is not None:  # without one, as where somebody removed the folder, the last that was seen counts
+            self.leased = now - age
+        if now - self.leased > order["leaseSeconds"]:
             return self.ask("abandoned", "No hub has asked for this session for a while.")
         if not answered and now - self.started > order["startSeconds"]:
             return self.ask("start", f"The server did not answer within {order['startSeconds']:.0f} seconds.")
