@@ -2,16 +2,27 @@ import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
 import { decodeClientFrame, encodeServerFrame, FrameError, VERSION, type ClientFrame, type ServerFrame } from '@bindery/rtc/room/frames.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
+import type { SaveStatus } from './relay-room.ts';
 
-/** What a client says: in our own protocol, or that of y-websocket, where it may ask again what it lacks and who is there. */
-export type Said = ClientFrame | { readonly type: 'lack'; readonly stateVector: Uint8Array } | { readonly type: 'who' };
+/**
+ * What a client says: in our own protocol, or that of y-websocket, where it may ask again what it lacks and who is there, or that of JupyterLab,
+ * where it may ask for its document to be saved.
+ */
+export type Said =
+  | ClientFrame
+  | { readonly type: 'lack'; readonly stateVector: Uint8Array }
+  | { readonly type: 'who' }
+  | { readonly type: 'save'; readonly id: number };
+
+/** What it is told. */
+export type Told = ServerFrame | { readonly type: 'saved'; readonly id: number; readonly status: SaveStatus };
 
 /** How a connection speaks. What is said is the same for all; one that has no word for something is not told it. */
 export interface Dialect {
   /** Throws for what is no message. */
   read(bytes: Uint8Array, isWelcome: boolean): Said;
   /** The messages that say it, none where the dialect has no word for it. */
-  write(frame: ServerFrame): readonly Uint8Array[];
+  write(frame: Told): readonly Uint8Array[];
   /**
    * `strict`: a client breaks the rules by saying what it may not, and is sent away. `lenient`: it knows no better: it tells on what it heard of others,
    * edits where it may only read, sends edits before those that they need.
@@ -20,7 +31,11 @@ export interface Dialect {
 }
 
 /** That of rtc's `SPEC.md`. */
-export const OWN: Dialect = { read: decodeClientFrame, write: (frame) => [encodeServerFrame(frame)], manners: 'strict' };
+export const OWN: Dialect = {
+  read: decodeClientFrame,
+  write: (frame) => (frame.type === 'saved' ? [] : [encodeServerFrame(frame)]),
+  manners: 'strict',
+};
 
 /** Types of messages, of what is in a message of type sync, and the only word about permissions. */
 const [SYNC, AWARENESS, AUTH, QUERY] = [0, 1, 2, 3];
@@ -42,6 +57,27 @@ export const Y_WEBSOCKET: Dialect = {
     if (frame.type === 'welcome') return [bytesOf(SYNC, STEP2, frame.update), ...asked(frame.role, frame.stateVector)];
     if (frame.type === 'refused') return [bytesOf(AUTH, DENIED, frame.message)];
     return [];
+  },
+};
+
+/** Of JupyterLab's own messages, and one that its older versions sent to chat. */
+const [RAW, CHAT] = [2, 125];
+
+/** That of JupyterLab's docprovider: y-websocket's, and a message that asks for the document to be saved (`SPEC.md`, J). */
+export const DOCPROVIDER: Dialect = {
+  manners: 'lenient',
+  read(bytes, isWelcome) {
+    const from = decoding.createDecoder(bytes);
+    const type = decoding.readVarUint(from);
+    if (type === CHAT) return { type: 'ping' };
+    if (type !== RAW) return Y_WEBSOCKET.read(bytes, isWelcome);
+    if (decoding.readVarString(from) !== 'save') throw new FrameError('The message is of no known type.');
+    return { type: 'save', id: decoding.readVarUint(from) };
+  },
+  write(frame) {
+    if (frame.type === 'saved') return [bytesOf(RAW, JSON.stringify({ type: 'save', responseTo: frame.id, status: frame.status }))];
+    // To it, 2 is no word about permissions.
+    return frame.type === 'refused' ? [] : Y_WEBSOCKET.write(frame);
   },
 };
 

@@ -46,6 +46,11 @@ export class Presence {
     return there.length === 0 ? undefined : encode(there);
   }
 
+  /** What those who are there say. */
+  states(): JsonObject[] {
+    return [...this.#entries.values()].flatMap(({ state }) => (state === null ? [] : [state]));
+  }
+
   /** What the others are to be told when a connection is gone; undefined when they knew nothing of it. */
   leave(owner: object): Uint8Array | undefined {
     const found = [...this.#entries].find(([, entry]) => entry.owner === owner);

@@ -1,8 +1,8 @@
 import * as Y from 'yjs';
 import type { JsonObject } from '@bindery/rtc/json.ts';
-import { VERSION, type ClientFrame, type ServerFrame, type Welcome } from '@bindery/rtc/room/frames.ts';
+import { VERSION, type ClientFrame, type Welcome } from '@bindery/rtc/room/frames.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
-import type { Dialect, Said } from './dialect.ts';
+import type { Dialect, Said, Told } from './dialect.ts';
 import { Presence } from './presence.ts';
 import { RoomLog } from './room-log.ts';
 
@@ -17,6 +17,22 @@ const GROWN_TIMES = 4;
 
 /** An update that says nothing. */
 const NOTHING = new Uint8Array([0, 0]);
+
+/** Whose edits a transaction holds, as its origin: of members that may run code, of others that may edit, of the server itself. */
+export type Origin = 'execute' | 'edit' | 'server';
+
+/** How the writing of a document to where it belongs ended; `skipped`: it was not tried, as it goes nowhere. */
+export type SaveStatus = 'success' | 'skipped' | 'failed';
+
+/** What a room has for as long as it is in memory: it fills the document, keeps it in step with a file, runs its cells. */
+export interface Occupant {
+  /** True while the room must stay in memory although nobody is connected. */
+  isBusy(): boolean;
+  /** Writes the document to where it belongs, because somebody asked. Never fails. */
+  save(): Promise<SaveStatus>;
+  /** Ends what it does. What it edits until then is kept. */
+  leave(): Promise<void>;
+}
 
 /** A connection, as the room sees it. */
 export interface Member {
@@ -47,7 +63,10 @@ interface Arrival {
 
 /** One shared document in memory, its log, and who is connected (`SPEC.md`; the frames: rtc's `SPEC.md`). */
 export class RelayRoom {
-  readonly #doc: Y.Doc;
+  /** The document. It is changed by `edit` and by members, in no other way. */
+  readonly doc: Y.Doc;
+  /** Set by who opens the room, before anybody enters. */
+  occupant: Occupant | undefined;
   readonly #log: RoomLog;
   readonly #run = crypto.randomUUID();
   readonly #presence = new Presence();
@@ -60,10 +79,15 @@ export class RelayRoom {
   #lastAppend: Promise<void> = Promise.resolve();
   #isEnded = false;
 
+  /** Updates of the document that were not sent on yet. */
+  readonly #fresh: Uint8Array[] = [];
+  #isTaking = false;
+
   private constructor(doc: Y.Doc, log: RoomLog) {
-    this.#doc = doc;
+    this.doc = doc;
     this.#log = log;
     this.#compactAt = growth(log.bytes);
+    doc.on('update', (update: Uint8Array) => this.#fresh.push(update));
   }
 
   /** Opens the room that is kept in this file, or a new one. Throws as `RoomLog.open` does. */
@@ -81,9 +105,37 @@ export class RelayRoom {
     return this.#seats.size;
   }
 
+  /** Names the history of the document. */
+  get lineage(): string {
+    return this.#log.lineage;
+  }
+
+  /** What those who are there say of themselves. */
+  get states(): JsonObject[] {
+    return this.#presence.states();
+  }
+
   /** True when it was closed, or its log failed: everybody was sent away, and it has to be opened anew. */
   get isEnded(): boolean {
     return this.#isEnded;
+  }
+
+  /**
+   * An edit of the server's own, sent on at once (T5). Comes when it is safe; fails when the log failed, or the room was closed before. What `body`
+   * throws comes out when all is as a transaction of Yjs leaves it.
+   */
+  async edit(body: () => void): Promise<void> {
+    // From within what others edit: afterwards.
+    if (this.#isTaking) await Promise.resolve();
+    this.#turn();
+    if (this.#isEnded) throw new Error('The room was closed.');
+    this.#leaveBehind();
+    try {
+      this.#transact('server', body);
+    } finally {
+      this.#publish();
+    }
+    await this.#lastAppend;
   }
 
   enter(member: Member): void {
@@ -106,7 +158,7 @@ export class RelayRoom {
   drained(member: Member): void {
     const seat = this.#seats.get(member);
     if (!seat?.behind || member.waiting() > FEW) return;
-    const update = Y.encodeStateAsUpdate(this.#doc, seat.behind);
+    const update = Y.encodeStateAsUpdate(this.doc, seat.behind);
     seat.behind = undefined;
     this.#tell(seat, { type: 'update', update });
     this.#tellPresence(seat);
@@ -124,11 +176,12 @@ export class RelayRoom {
 
   /** Sends everybody away to come again, and comes when all that was taken is safe, or cannot be. */
   async close(): Promise<void> {
+    await this.occupant?.leave();
     this.#turn();
     this.#end('The room was closed.');
     await this.#lastAppend.catch(() => undefined);
     await this.#log.close();
-    this.#doc.destroy();
+    this.doc.destroy();
   }
 
   #end(reason: string): void {
@@ -139,8 +192,7 @@ export class RelayRoom {
 
   #expel(seat: Seat, code: number, reason: string): void {
     this.leave(seat.member);
-    // A close reason has 123 bytes at most (RFC 6455).
-    seat.member.close(code, Buffer.from(reason).subarray(0, 120).toString().replaceAll('\ufffd', ''));
+    seat.member.close(code, closeReason(reason));
   }
 
   #refuse(seat: Seat, code: string, message: string): void {
@@ -153,14 +205,22 @@ export class RelayRoom {
     if (frame.type === 'hello') this.#welcome(seat, frame);
     else if (frame.type === 'update') this.#arrive({ seat, number: frame.number, update: frame.update });
     else if (frame.type === 'ping') this.#tell(seat, { type: 'pong' });
-    else if (frame.type === 'lack') this.#tell(seat, { type: 'update', update: Y.encodeStateAsUpdate(this.#doc, frame.stateVector) });
+    else if (frame.type === 'lack') this.#tell(seat, { type: 'update', update: Y.encodeStateAsUpdate(this.doc, frame.stateVector) });
     else if (frame.type === 'who') this.#tellPresence(seat);
+    else if (frame.type === 'save') void this.#save(seat, frame.id);
     else {
       const { user, dialect } = seat.member;
       const states = this.#presence.take(seat, user, frame.states, dialect.manners);
       // A lenient one takes the connection for dead if it never hears itself (Y4).
       if (states) this.#tellAll({ type: 'awareness', states }, dialect.manners === 'lenient' ? undefined : seat);
     }
+  }
+
+  async #save(seat: Seat, id: number): Promise<void> {
+    this.#turn();
+    const mayWrite = seat.member.role !== 'read';
+    const status = mayWrite && this.occupant ? await this.occupant.save() : 'skipped';
+    if (this.#seats.has(seat.member)) this.#tell(seat, { type: 'saved', id, status });
   }
 
   #tellPresence(seat: Seat): void {
@@ -177,7 +237,7 @@ export class RelayRoom {
       // Before the turn, so that nothing that is in the welcome comes again as an update.
       this.#turn();
       const isEmpty = hello.stateVector.length === 1 && hello.stateVector[0] === 0;
-      const update = isEmpty ? (this.#whole ??= Y.encodeStateAsUpdate(this.#doc)) : Y.encodeStateAsUpdate(this.#doc, hello.stateVector);
+      const update = isEmpty ? (this.#whole ??= Y.encodeStateAsUpdate(this.doc)) : Y.encodeStateAsUpdate(this.doc, hello.stateVector);
       seat.isWelcome = true;
       this.#tell(seat, this.#welcomeFrame(seat, update));
       this.#tellPresence(seat);
@@ -185,7 +245,7 @@ export class RelayRoom {
   }
 
   #welcomeFrame(seat: Seat, update: Uint8Array): Welcome {
-    const stateVector = Y.encodeStateVector(this.#doc);
+    const stateVector = Y.encodeStateVector(this.doc);
     return { type: 'welcome', lineage: this.#log.lineage, run: this.#run, role: seat.member.role, stateVector, update };
   }
 
@@ -216,41 +276,58 @@ export class RelayRoom {
     this.#arrivedBytes = 0;
     if (arrived.length === 0 || this.#isEnded) return;
     this.#leaveBehind();
-    let update: Uint8Array | undefined;
-    const listen = (merged: Uint8Array): void => void (update = merged);
-    this.#doc.on('update', listen);
-    const taken = this.#doc.transact(() => arrived.filter((arrival) => this.#apply(arrival)));
-    this.#doc.off('update', listen);
+    // By whose they are: in one turn nobody has seen yet what the others edit, so that their order does not matter.
+    const taken = (['execute', 'edit'] as const).flatMap((origin) => {
+      const those = arrived.filter(({ seat }) => originOf(seat.member.role) === origin);
+      return those.length === 0 ? [] : this.#transact(origin, () => those.filter((arrival) => this.#apply(arrival)));
+    });
     const senders = new Map(taken.map(({ seat, number }) => [seat, number]));
-    if (update) {
-      this.#whole = undefined;
-      const only = senders.size === 1 && taken.length === arrived.length ? taken[0]?.seat : undefined;
-      this.#tellAll({ type: 'update', update }, only);
-      this.#lastAppend = this.#log.append(update);
-    }
+    this.#publish(senders.size === 1 && taken.length === arrived.length ? taken[0]?.seat : undefined);
     this.#lastAppend.then(
       () => {
         for (const [seat, number] of senders) this.#safe(seat, number);
         this.#compact();
       },
-      (error: Error) => this.#end(error.message),
+      () => undefined,
     );
+  }
+
+  #transact<T>(origin: Origin, body: () => T): T {
+    this.#isTaking = true;
+    try {
+      return this.doc.transact(body, origin);
+    } finally {
+      this.#isTaking = false;
+    }
+  }
+
+  /** Sends on and writes down what the document was changed by, but not to who alone made it. */
+  #publish(only?: Seat): void {
+    const fresh = this.#fresh.splice(0);
+    // What observers add in the same breath is not the sender's.
+    const except = fresh.length === 1 ? only : undefined;
+    for (const update of fresh) {
+      this.#whole = undefined;
+      this.#tellAll({ type: 'update', update }, except);
+      this.#lastAppend = this.#log.append(update);
+      this.#lastAppend.catch((error: Error) => this.#end(error.message));
+    }
   }
 
   /** Marks those who have too much waiting, with what they have now: what comes, they get in one piece when they can take it (B1). */
   #leaveBehind(): void {
     const slow = [...this.#seats.values()].filter((seat) => seat.isWelcome && !seat.behind && seat.member.waiting() > MOST);
-    const stateVector = slow.length > 0 ? Y.encodeStateVector(this.#doc) : undefined;
+    const stateVector = slow.length > 0 ? Y.encodeStateVector(this.doc) : undefined;
     for (const seat of slow) seat.behind = stateVector;
   }
 
   /** False for an update that is none, or needs what is not here: its sender is sent away, and nothing of it waits for what may never come. */
   #apply({ seat, update }: Arrival): boolean {
-    const { store } = this.#doc;
+    const { store } = this.doc;
     let problem: string | undefined;
     let isPartial = false;
     try {
-      Y.applyUpdate(this.#doc, update);
+      Y.applyUpdate(this.doc, update);
       isPartial = store.pendingStructs !== null || store.pendingDs !== null;
     } catch {
       problem = 'The update is none.';
@@ -274,7 +351,7 @@ export class RelayRoom {
     if (this.#log.bytes < this.#compactAt || this.#isEnded) return;
     this.#compactAt = Number.POSITIVE_INFINITY;
     this.#log
-      .compact(() => Y.encodeStateAsUpdate(this.#doc))
+      .compact(() => Y.encodeStateAsUpdate(this.doc))
       .then(
         () => (this.#compactAt = growth(this.#log.bytes)),
         // The log is what it was, and said so if it is not; the next try comes when it has grown again.
@@ -282,7 +359,7 @@ export class RelayRoom {
       );
   }
 
-  #tellAll(frame: ServerFrame, except?: Seat): void {
+  #tellAll(frame: Told, except?: Seat): void {
     const written = new Map<Dialect, readonly Uint8Array[]>();
     const messages = ({ dialect }: Member): readonly Uint8Array[] => {
       const known = written.get(dialect) ?? dialect.write(frame);
@@ -298,18 +375,27 @@ export class RelayRoom {
   }
 
   /** To one; whoever is behind gets what matters when it has caught up. */
-  #tell(seat: Seat, frame: ServerFrame): void {
+  #tell(seat: Seat, frame: Told): void {
     if (this.#isReady(seat)) send(seat, frame);
   }
 
   #isReady(seat: Seat): boolean {
-    if (!seat.behind && seat.member.waiting() > MOST) seat.behind = Y.encodeStateVector(this.#doc);
+    if (!seat.behind && seat.member.waiting() > MOST) seat.behind = Y.encodeStateVector(this.doc);
     return !seat.behind;
   }
 }
 
-function send({ member }: Seat, frame: ServerFrame): void {
+function send({ member }: Seat, frame: Told): void {
   for (const message of member.dialect.write(frame)) member.send(message);
+}
+
+/** A close reason has 123 bytes at most (RFC 6455). */
+export function closeReason(text: string): string {
+  return Buffer.from(text).subarray(0, 120).toString().replaceAll('\ufffd', '');
+}
+
+function originOf(role: Role): Origin {
+  return role === 'execute' || role === 'admin' ? 'execute' : 'edit';
 }
 
 function growth(bytes: number): number {

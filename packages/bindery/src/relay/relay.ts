@@ -7,7 +7,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
 import type { Dialect } from './dialect.ts';
-import { RelayRoom, type Member } from './relay-room.ts';
+import { closeReason, RelayRoom, type Member, type Occupant } from './relay-room.ts';
 
 /** Who may enter which room, and as what. */
 export interface Admission {
@@ -17,6 +17,18 @@ export interface Admission {
   readonly dialect: Dialect;
   /** When it ends, in milliseconds since the epoch; without it never. */
   readonly until?: number;
+  /** The history that the client means, where its address names one. Of another it is told `diverged`, and nothing else. */
+  readonly lineage?: string;
+}
+
+/** Why nobody may enter, as a WebSocket is told: 4401 ends a client of ours for good. */
+export class Refusal extends Error {
+  readonly code: number;
+
+  constructor(code: number, reason: string) {
+    super(reason);
+    this.code = code;
+  }
 }
 
 export interface RelayOptions {
@@ -24,6 +36,8 @@ export interface RelayOptions {
   readonly folder: string;
   /** Decides from a request's head; a text says why nobody may enter. */
   readonly admit: (request: IncomingMessage) => Promise<Admission | string>;
+  /** Fills a room that was opened, before anybody enters it, and stays in it. A `Refusal` says why it can't be; nobody enters then. */
+  readonly occupy?: (name: string, room: RelayRoom) => Promise<Occupant | undefined>;
   /** Most connections, those that are being decided on among them: 10,000. */
   readonly maxConnections?: number;
   /** Most bytes of one message: 128 MiB. */
@@ -40,11 +54,14 @@ interface Entry {
   readonly room: RelayRoom;
 }
 
+/** As JupyterLab reads it: it offers to load the page anew. */
+const DIVERGED = (sessionId: string): string => JSON.stringify({ reason: 'unknown_session', sessionId, reloadable: true });
+
 const AWAY = 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n';
 
 /** The rooms of one folder, for WebSockets (`SPEC.md`, E). */
 export class Relay {
-  readonly #options: Required<RelayOptions>;
+  readonly #options: Required<Omit<RelayOptions, 'occupy'>> & Pick<RelayOptions, 'occupy'>;
   readonly #server: WebSocketServer;
   readonly #rooms = new Map<string, Promise<RelayRoom>>();
   readonly #closing = new Map<string, Promise<void>>();
@@ -96,10 +113,32 @@ export class Relay {
     this.#server.close();
   }
 
-  async #decide(request: IncomingMessage): Promise<Entry | string> {
-    const admission = await this.#options.admit(request);
-    if (this.#isClosed) throw new Error('The relay was closed meanwhile.');
-    return typeof admission === 'string' ? admission : { admission, room: await this.#room(admission.room) };
+  /** The room, which stays in memory for a while even if nobody enters it. Fails with a `Refusal` where it can't be filled. */
+  async room(name: string): Promise<RelayRoom> {
+    if (this.#isClosed) throw new Error('The relay was closed.');
+    const room = await this.#room(name);
+    this.#plan(name);
+    return room;
+  }
+
+  /** The room if it is in memory. */
+  async present(name: string): Promise<RelayRoom | undefined> {
+    return this.#rooms.get(name)?.catch(() => undefined);
+  }
+
+  async #decide(request: IncomingMessage): Promise<Entry | Refusal> {
+    try {
+      const admission = await this.#options.admit(request);
+      if (this.#isClosed) throw new Error('The relay was closed meanwhile.');
+      if (typeof admission === 'string') return new Refusal(4401, admission);
+      const room = await this.#room(admission.room);
+      const { lineage = room.lineage } = admission;
+      if (lineage !== room.lineage) return new Refusal(1003, DIVERGED(room.lineage));
+      return { admission, room };
+    } catch (error) {
+      if (error instanceof Refusal) return error;
+      throw error;
+    }
   }
 
   /** The room, opened once for all who ask at the same time. */
@@ -122,13 +161,20 @@ export class Relay {
   async #open(name: string): Promise<RelayRoom> {
     await mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
     // A name may be anything; a file's name may not.
-    return RelayRoom.open(join(this.#options.folder, `${createHash('sha256').update(name).digest('hex')}.log`));
+    const room = await RelayRoom.open(join(this.#options.folder, `${createHash('sha256').update(name).digest('hex')}.log`));
+    try {
+      room.occupant = await this.#options.occupy?.(name, room);
+      return room;
+    } catch (error) {
+      await room.close();
+      throw error;
+    }
   }
 
-  #opened(open: WebSocket, entry: Entry | string): void {
+  #opened(open: WebSocket, entry: Entry | Refusal): void {
     open.on('error', () => open.terminate());
-    if (typeof entry === 'string') {
-      open.close(4401, entry);
+    if (entry instanceof Refusal) {
+      open.close(entry.code, closeReason(entry.message));
       return;
     }
     const { admission, room } = entry;
@@ -163,7 +209,8 @@ export class Relay {
     const look = async (): Promise<void> => {
       this.#timers.delete(name);
       const room = await this.#rooms.get(name)?.catch(() => undefined);
-      if (room?.size === 0) await this.#evict(name);
+      if (room?.size === 0 && room.occupant?.isBusy()) this.#plan(name);
+      else if (room?.size === 0) await this.#evict(name);
     };
     this.#timers.set(
       name,

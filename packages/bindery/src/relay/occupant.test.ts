@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import * as decoding from 'lib0/decoding';
+import * as encoding from 'lib0/encoding';
+import * as Y from 'yjs';
+import type { Role } from '@bindery/rtc/room/room.ts';
+import { DOCPROVIDER } from './dialect.ts';
+import { RelayRoom, type Member, type SaveStatus } from './relay-room.ts';
+import { Refusal, Relay } from './relay.ts';
+
+const folder = await mkdtemp(join(tmpdir(), 'occupant-'));
+after(() => rm(folder, { recursive: true }));
+let count = 0;
+const place = (): string => join(folder, `room-${count++}`);
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A connection as JupyterLab's, with a document of its own. */
+class Lab implements Member {
+  readonly dialect = DOCPROVIDER;
+  readonly user = {};
+  readonly role: Role;
+  readonly doc = new Y.Doc();
+  readonly replies: unknown[] = [];
+  readonly #room: RelayRoom;
+
+  constructor(room: RelayRoom, role: Role = 'execute') {
+    this.role = role;
+    this.#room = room;
+    room.enter(this);
+    this.#say(0, 0, Y.encodeStateVector(this.doc));
+    this.doc.on('update', (update: Uint8Array, origin) => {
+      if (origin !== this) this.#say(0, 2, update);
+    });
+  }
+
+  text(): string {
+    return this.doc.getText('source').toJSON();
+  }
+
+  save(id: number, what = 'save'): void {
+    this.#say(2, what, id);
+  }
+
+  #say(...parts: (number | string | Uint8Array)[]): void {
+    const to = encoding.createEncoder();
+    for (const part of parts) {
+      if (typeof part === 'number') encoding.writeVarUint(to, part);
+      else if (typeof part === 'string') encoding.writeVarString(to, part);
+      else encoding.writeVarUint8Array(to, part);
+    }
+    this.#room.receive(this, encoding.toUint8Array(to));
+  }
+
+  send(frame: Uint8Array): void {
+    const from = decoding.createDecoder(frame);
+    const type = decoding.readVarUint(from);
+    if (type === 2) this.replies.push(JSON.parse(decoding.readVarString(from)));
+    else if (type === 0 && decoding.readVarUint(from) > 0) Y.applyUpdate(this.doc, decoding.readVarUint8Array(from), this);
+  }
+
+  waiting(): number {
+    return 0;
+  }
+
+  close(code: number): void {
+    this.replies.push(code);
+  }
+}
+
+function occupant(save: () => SaveStatus, leave: () => Promise<void> = async () => undefined) {
+  return { isBusy: () => false, save: async () => save(), leave };
+}
+
+describe('a room with an occupant', () => {
+  it('T5 sends on what the server edits, and tells when it is safe', async () => {
+    const file = place();
+    const room = await RelayRoom.open(file);
+    const lab = new Lab(room);
+    await room.edit(() => room.doc.getText('source').insert(0, 'from the server'));
+    assert.equal(lab.text(), 'from the server');
+    await room.close();
+    const again = await RelayRoom.open(file);
+    assert.equal(again.doc.getText('source').toJSON(), 'from the server');
+    await again.close();
+    await assert.rejects(
+      again.edit(() => undefined),
+      /closed/,
+    );
+  });
+
+  it('T5 tells by whom an edit was made, and takes one that is made because of it', async () => {
+    const room = await RelayRoom.open(place());
+    const origins: unknown[] = [];
+    room.doc.on('afterTransaction', ({ origin, changed }: Y.Transaction) => changed.size > 0 && origins.push(origin));
+    const [runner, editor] = [new Lab(room, 'execute'), new Lab(room, 'edit')];
+    const seen = new Promise<void>((resolve) => {
+      room.doc.getText('source').observe((_event, { origin }) => {
+        if (origin === 'edit') resolve(room.edit(() => room.doc.getMap('state').set('seen', true)));
+      });
+    });
+    runner.doc.getText('source').insert(0, 'r');
+    editor.doc.getText('source').insert(0, 'e');
+    await seen;
+    assert.deepEqual(origins, ['execute', 'edit', 'server']);
+    for (const { doc } of [runner, editor]) {
+      assert.equal(doc.getMap('state').get('seen'), true);
+      assert.deepEqual(doc.getText('source').toJSON().split('').toSorted(), ['e', 'r']);
+    }
+    await room.close();
+  });
+
+  it('T5 loses nothing of what members sent before, nor of what a body did before it threw', async () => {
+    const room = await RelayRoom.open(place());
+    const [one, other] = [new Lab(room), new Lab(room)];
+    one.doc.getText('source').insert(0, 'typed');
+    const failed = room.edit(() => {
+      room.doc.getText('source').insert(5, ' and');
+      throw new Error('no further');
+    });
+    await assert.rejects(failed, /no further/);
+    assert.deepEqual([one.text(), other.text()], ['typed and', 'typed and']);
+    await room.close();
+  });
+
+  it('J1 saves for who asks, and for readers not', async () => {
+    const room = await RelayRoom.open(place());
+    room.occupant = occupant(() => 'success');
+    const [lab, reader] = [new Lab(room), new Lab(room, 'read')];
+    lab.save(7);
+    reader.save(1);
+    await turn();
+    assert.deepEqual(lab.replies, [{ type: 'save', responseTo: 7, status: 'success' }]);
+    assert.deepEqual(reader.replies, [{ type: 'save', responseTo: 1, status: 'skipped' }]);
+    lab.save(8, 'format');
+    assert.equal(lab.replies.at(-1), 4400);
+    await room.close();
+  });
+
+  it('J1 answers where nothing can be saved', async () => {
+    const room = await RelayRoom.open(place());
+    const lab = new Lab(room);
+    lab.save(1);
+    await turn();
+    assert.deepEqual(lab.replies, [{ type: 'save', responseTo: 1, status: 'skipped' }]);
+    await room.close();
+  });
+
+  it('O1 is filled before anybody enters, and lets its occupant finish', async () => {
+    const path = place();
+    const relay = new Relay({
+      folder: path,
+      admit: async () => 'nobody',
+      occupy: async (name, room) => {
+        if (name === 'lost') throw new Refusal(4404, 'no such file');
+        await room.edit(() => room.doc.getText('source').insert(0, name));
+        return occupant(
+          () => 'success',
+          () => room.edit(() => room.doc.getText('source').insert(0, 'last of ')),
+        );
+      },
+    });
+    const room = await relay.room('all');
+    assert.equal(room.doc.getText('source').toJSON(), 'all');
+    assert.equal(await relay.room('all'), room);
+    await assert.rejects(relay.room('lost'), { code: 4404 });
+    await relay.close();
+    const kept = new Relay({ folder: path, admit: async () => 'nobody' });
+    assert.equal((await kept.room('all')).doc.getText('source').toJSON(), 'last of all');
+    await kept.close();
+  });
+
+  it('O2 stays while it is busy', async () => {
+    let isBusy = true;
+    const left: string[] = [];
+    const relay = new Relay({
+      folder: place(),
+      idleMs: 1,
+      admit: async () => 'nobody',
+      occupy: async (name) => ({ isBusy: () => isBusy, save: async () => 'skipped', leave: async () => void left.push(name) }),
+    });
+    const room = await relay.room('one');
+    for (let wait = 0; wait < 20; wait++) await turn();
+    assert.equal(await relay.present('one'), room);
+    isBusy = false;
+    while (left.length === 0) await turn();
+    assert.equal(await relay.present('one'), undefined);
+    await relay.close();
+    assert.deepEqual(left, ['one']);
+  });
+});
