@@ -8,6 +8,7 @@ import { isAlive, type ProcessIdentity } from '../../packages/bindery/src/base/p
 import { HubProcess } from '../fakes/hub-process.ts';
 import { SHARED_CACHE } from '../fakes/real-hub.ts';
 import { Repository, TemporaryFolder } from '../fakes/repository.ts';
+import { until } from '../fakes/until.ts';
 
 const ROUNDS = Number(process.env['ROUNDS'] ?? 50);
 const TARGETS = ['hub', 'builder', 'supervisor', 'session', 'server', 'herd'] as const;
@@ -53,14 +54,6 @@ const content = (path: string): string => {
 };
 const parentOf = (pid: number): number => Number(/^PPid:\s*(\d+)$/m.exec(content(`/proc/${pid}/status`))?.[1]);
 const isServer = (pid: number): boolean => content(`/proc/${pid}/comm`) === 'jupyter-lab\n';
-
-async function until(what: string, condition: () => boolean | Promise<boolean>, seen: () => unknown = () => ''): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) assert.fail(`not within a minute: ${what} ${JSON.stringify(await seen())}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 function isZombie(pid: number): boolean {
   try {
@@ -140,7 +133,7 @@ describe('kill -9 at any moment (I3)', () => {
     await until(
       `${note}: its session is ${expected}`,
       async () => (await hub.sessions()).find(({ id }) => id === sessionId)?.state === expected,
-      () => hub.sessions(),
+      { seen: () => hub.sessions() },
     );
     const sessions = await hub.sessions();
     const mine = sessions.find(({ id }) => id === sessionId);
@@ -155,17 +148,15 @@ describe('kill -9 at any moment (I3)', () => {
     }
     for (const { id, state: now } of sessions)
       if (now === 'running') assert.ok((await hub.ask(`/api/v1/sessions/${id}`, { method: 'DELETE' })).ok, note);
-    await until(
-      `${note}: all sessions end`,
-      async () => (await hub.sessions()).every((session) => session.state === 'ended'),
-      () => hub.sessions(),
-    );
+    await until(`${note}: all sessions end`, async () => (await hub.sessions()).every((session) => session.state === 'ended'), {
+      seen: () => hub.sessions(),
+    });
     await savedHas(sessionId, round, note);
     const ours = (): Running[] =>
       processes(state).filter(
         ({ pid, command }) => pid !== hub.child.pid && /bwrap|enclose|supervise|serve\.py|herd\.py/.test(command) && !isHerd(pid),
       );
-    await until(`${note}: no process is left`, () => ours().length === 0, ours);
+    await until(`${note}: no process is left`, () => ours().length === 0, { seen: ours });
   }
 
   /** The process that supervisors and servers are forked from. */

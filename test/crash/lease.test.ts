@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { HubProcess } from '../fakes/hub-process.ts';
 import { SHARED_CACHE } from '../fakes/real-hub.ts';
 import { Repository, TemporaryFolder } from '../fakes/repository.ts';
+import { until } from '../fakes/until.ts';
 
 /** Pids of processes whose command line names `mark`. */
 function named(mark: string): string[] {
@@ -17,14 +18,6 @@ function named(mark: string): string[] {
       return false;
     }
   });
-}
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (!condition()) {
-    if (Date.now() > deadline) assert.fail(`not within a minute: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 /** A session whose hub was killed; its folder. */

@@ -14,6 +14,7 @@ import { GitServer } from '../fakes/git-server.ts';
 import { Kernel, type Door } from '../fakes/kernel.ts';
 import { Repository, TemporaryFolder } from '../fakes/repository.ts';
 import { asNobody, NOBODY, shown } from '../fakes/unprivileged.ts';
+import { until } from '../fakes/until.ts';
 
 const ROOT = process.getuid?.() === 0;
 const MAIN = fileURLToPath(new URL('../../packages/bindery/src/main.ts', import.meta.url));
@@ -207,7 +208,7 @@ describe('without a sandbox', () => {
       const survivor = await launch();
       const record = JSON.parse(readFileSync(join(state, 'hub.json'), 'utf8')) as ProcessIdentity;
       process.kill(record.pid, 'SIGKILL');
-      await until('the hub is gone', () => !isAlive(record));
+      await until('the hub is gone', () => !isAlive(record), { withinMs: 30_000 });
       assert.match((await run('launch', '--json', '--detach', '--port', '0')).stdout, /"phase":"ready"/);
       assert.match((await run('list')).stdout, new RegExp(`${survivor.sessionId} +running, not isolated`));
       const hubUrl = (JSON.parse(readFileSync(join(state, 'hub.json'), 'utf8')) as { url: string }).url;
@@ -215,9 +216,9 @@ describe('without a sandbox', () => {
       using kernel = await Kernel.start(door);
       const pid = Number(await kernel.execute('import os; open("mine.txt", "w").write("kept"); print(os.getpid())'));
       const family = (): string => readFileSync(sessionFile('family.json', survivor), 'utf8');
-      await until('the kernel is known', () => family().includes(`[${pid},`));
+      await until('the kernel is known', () => family().includes(`[${pid},`), { withinMs: 30_000 });
       process.kill((JSON.parse(readFileSync(sessionFile('process.json', survivor), 'utf8')) as ProcessIdentity).pid, 'SIGKILL');
-      await until('the session has ended', () => existsSync(sessionFile('ended.json', survivor)));
+      await until('the session has ended', () => existsSync(sessionFile('ended.json', survivor)), { withinMs: 30_000 });
       assert.ok(!existsSync(`/proc/${pid}`), 'the kernel outlived the session');
       assert.ok(existsSync(join(state, 'saved', `${survivor.sessionId}.tar.gz`)));
     },
@@ -226,12 +227,4 @@ describe('without a sandbox', () => {
 
 async function numpy(kernel: Kernel): Promise<string> {
   return kernel.execute('print(numpy.__file__)');
-}
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while (!condition()) {
-    if (Date.now() > deadline) assert.fail(`not within half a minute: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }

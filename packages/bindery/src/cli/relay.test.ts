@@ -6,14 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { connect } from '@bindery/rtc/room/connect.ts';
-import type { Room } from '@bindery/rtc/room/room.ts';
-import { string } from '@bindery/rtc/tables/fields.ts';
-import { defineTable } from '@bindery/rtc/tables/table.ts';
+import { enterNotes, titles, untilRoom, type NotesRoom } from '../../../../test/fakes/notes-room.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
-const TABLES = { notes: defineTable({ title: string() }) };
-type NotesRoom = Room<typeof TABLES>;
 const base = await mkdtemp(join(tmpdir(), 'relay-cli-'));
 after(() => rm(base, { recursive: true }));
 let count = 0;
@@ -62,29 +57,7 @@ async function link(state: string, ...words: string[]): Promise<string> {
   return String(answer['url']);
 }
 
-async function enter(url: string): Promise<NotesRoom> {
-  const room = connect({ url, tables: TABLES });
-  rooms.push(room);
-  await until(room, () => ['open', 'ended'].includes(room.state.get().phase));
-  return room;
-}
-
-function until(room: NotesRoom, isTrue: () => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const stops = [room.state, room.tables.notes.records].map((each) => each.subscribe(() => look()));
-    const look = (): void => {
-      if (!isTrue()) return;
-      for (const stop of stops) stop();
-      resolve();
-    };
-    look();
-  });
-}
-const titles = (room: NotesRoom): string[] =>
-  room.tables.notes.records
-    .get()
-    .map(({ title }) => title)
-    .toSorted();
+const enter = (url: string): Promise<NotesRoom> => enterNotes(url, rooms);
 
 describe('bindery relay', () => {
   it('loses nothing that it acknowledged when it is killed, and everybody goes on with the next one', async () => {
@@ -101,9 +74,9 @@ describe('bindery relay', () => {
       }
     };
     const writing = Promise.allSettled([write(a, 'a'), write(b, 'b')]);
-    await until(a, () => titles(a).filter((title) => title.startsWith('b')).length >= 20);
+    await untilRoom(a, () => titles(a).filter((title) => title.startsWith('b')).length >= 20);
     first.child.kill('SIGKILL');
-    await until(a, () => a.state.get().phase === 'offline');
+    await untilRoom(a, () => a.state.get().phase === 'offline');
     // They are gone with all that they know: what is there then, the disk alone has kept.
     for (const room of [a, b]) room.close();
     await writing;
@@ -124,7 +97,7 @@ describe('bindery relay', () => {
     await end(second.child, 'SIGKILL');
     c.tables.notes.create({ title: 'meanwhile' });
     const third = await relayOn(state, new URL(first.url).port);
-    await Promise.all([c.saved(), until(d, () => titles(d).includes('meanwhile'))]);
+    await Promise.all([c.saved(), untilRoom(d, () => titles(d).includes('meanwhile'))]);
     assert.throws(() => d.tables.notes.create({ title: 'no' }), { code: 'room_read_only' });
     assert.equal(await end(third.child, 'SIGINT'), 0);
   });

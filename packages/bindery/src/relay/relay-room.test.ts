@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, describe, it, mock } from 'node:test';
 import * as fc from 'fast-check';
-import * as encoding from 'lib0/encoding';
 import * as Y from 'yjs';
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import { connect } from '@bindery/rtc/room/connect.ts';
@@ -12,6 +11,7 @@ import { decodeServerFrame, encodeClientFrame, type ClientFrame, type ServerFram
 import type { Role, Room } from '@bindery/rtc/room/room.ts';
 import { string, text } from '@bindery/rtc/tables/fields.ts';
 import { defineTable } from '@bindery/rtc/tables/table.ts';
+import { states } from '../../../../test/fakes/awareness.ts';
 import { OWN } from './dialect.ts';
 import { RelayRoom, type Member } from './relay-room.ts';
 
@@ -158,16 +158,6 @@ function typed(letters: string): Uint8Array[] {
   doc.on('update', (update: Uint8Array) => updates.push(update));
   for (const letter of letters) doc.getText('t').insert(doc.getText('t').length, letter);
   return updates;
-}
-function states(entries: [client: number, clock: number, state: string][]): Uint8Array {
-  const to = encoding.createEncoder();
-  encoding.writeVarUint(to, entries.length);
-  for (const [client, clock, state] of entries) {
-    encoding.writeVarUint(to, client);
-    encoding.writeVarUint(to, clock);
-    encoding.writeVarString(to, state);
-  }
-  return encoding.toUint8Array(to);
 }
 /** The one update of somebody who types all of this. */
 const whole = (letters: string): Uint8Array => typed(letters).reduce((a, b) => Y.mergeUpdates([a, b]));

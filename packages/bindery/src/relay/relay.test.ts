@@ -5,21 +5,19 @@ import { connect as connectSocket, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, describe, it, mock } from 'node:test';
-import { connect } from '@bindery/rtc/room/connect.ts';
-import type { Role, Room } from '@bindery/rtc/room/room.ts';
-import { string } from '@bindery/rtc/tables/fields.ts';
-import { defineTable } from '@bindery/rtc/tables/table.ts';
+import type { Role } from '@bindery/rtc/room/room.ts';
+import { enterNotes, titles, untilRoom, type NotesRoom } from '../../../../test/fakes/notes-room.ts';
 import { OWN } from './dialect.ts';
 import { Relay, type RelayOptions } from './relay.ts';
 
-const TABLES = { notes: defineTable({ title: string() }) };
-type NotesRoom = Room<typeof TABLES>;
 const base = await mkdtemp(join(tmpdir(), 'relay-'));
 after(() => rm(base, { recursive: true }));
 let count = 0;
 const folderOf = (): string => join(base, `relay-${count++}`);
-const ends: (() => Promise<unknown> | void)[] = [];
+const rooms: NotesRoom[] = [];
+const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
+  for (const room of rooms.splice(0)) room.close();
   for (const end of ends.splice(0).toReversed()) await end();
 });
 
@@ -46,25 +44,7 @@ async function started(options: Partial<RelayOptions> = {}) {
   return { relay, port, url: (path: string) => `ws://127.0.0.1:${port}${path}` };
 }
 
-async function enter(url: string): Promise<NotesRoom> {
-  const room = connect({ url, tables: TABLES });
-  ends.push(() => room.close());
-  await until(room, () => ['open', 'ended'].includes(room.state.get().phase));
-  return room;
-}
-
-function until(room: NotesRoom, isTrue: () => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const stops = [room.state, room.tables.notes.records].map((each) => each.subscribe(() => look()));
-    const look = (): void => {
-      if (!isTrue()) return;
-      for (const stop of stops) stop();
-      resolve();
-    };
-    look();
-  });
-}
-const titles = (room: NotesRoom): string[] => room.tables.notes.records.get().map(({ title }) => title);
+const enter = (url: string): Promise<NotesRoom> => enterNotes(url, rooms);
 
 /** The code that a bare connection is closed with. */
 function closeCode(url: string, say?: (socket: WebSocket) => void): Promise<number> {
@@ -85,7 +65,7 @@ describe('the relay', () => {
       await enter(first.url('/y?role=edit')),
     ];
     a.tables.notes.create({ title: 'kept' });
-    await Promise.all([a.saved(), until(b, () => titles(b).includes('kept'))]);
+    await Promise.all([a.saved(), untilRoom(b, () => titles(b).includes('kept'))]);
     assert.deepEqual(titles(other), []);
     await first.relay.close();
     const files = await readdir(folder);
@@ -164,7 +144,7 @@ describe('the relay', () => {
     const { url } = await started({ beatMs: 5 });
     const stays = await enter(url(`/x?role=edit&until=${Date.now() + 3_600_000}`));
     const goes = await enter(url(`/x?role=edit&until=${Date.now()}`));
-    await until(goes, () => goes.state.get().phase === 'ended');
+    await untilRoom(goes, () => goes.state.get().phase === 'ended');
     assert.match(goes.state.get().error?.message ?? '', /share link has ended/);
     stays.tables.notes.create({ title: 'kept' });
     await stays.saved();
@@ -179,7 +159,7 @@ describe('the relay', () => {
     );
     await handle.close();
     a.tables.notes.create({ title: 'kept' });
-    await until(a, () => a.state.get().phase === 'offline');
+    await untilRoom(a, () => a.state.get().phase === 'offline');
     mocked.mock.restore();
     assert.equal(a.state.get().isSaved, false);
     await a.saved();

@@ -12,9 +12,9 @@ import { promisify } from 'node:util';
 import * as encoding from 'lib0/encoding';
 import * as Y from 'yjs';
 import { connect } from '@bindery/rtc/room/connect.ts';
-import type { Role, Room } from '@bindery/rtc/room/room.ts';
-import { string } from '@bindery/rtc/tables/fields.ts';
-import { defineTable } from '@bindery/rtc/tables/table.ts';
+import type { Role } from '@bindery/rtc/room/room.ts';
+import { states } from '../../../../test/fakes/awareness.ts';
+import { TABLES, type NotesRoom } from '../../../../test/fakes/notes-room.ts';
 import { roomOf } from './places.ts';
 import { Relay } from './relay.ts';
 
@@ -24,8 +24,7 @@ const PUBLISHED = {
   '2.1.0': 'WHYDRqomaGkkaujtowCDwL8KYk+t1zQCGIgKyvxvchhjTQlMgWXRHJK+FDEcWmHA7I7o/4fy0eniOrtmz0e4mA==',
   '3.1.0': 'ZNzwH84Ysxv7zjpFNZHjTJvrBZgcAqMljTe+6zrWciAML9LQ18aVylyPNH9faxCXqEOV8I0JY4TGtrIHFX+Xwg==',
 };
-const TABLES = { notes: defineTable({ title: string() }) };
-type Awareness = Room<typeof TABLES>['awareness'];
+type Awareness = NotesRoom['awareness'];
 const run = promisify(execFile);
 const base = await mkdtemp(join(tmpdir(), 'relay-y-'));
 after(() => rm(base, { recursive: true }));
@@ -99,7 +98,7 @@ function guest(Client: ProviderClass, url: string, role: Role = 'edit'): Guest {
   return { doc, provider, awareness: provider.awareness };
 }
 
-function member(url: string): Room<typeof TABLES> {
+function member(url: string): NotesRoom {
   const room = connect({ url: `${url}/room/some%2Froom?role=edit`, tables: TABLES });
   ends.push(() => room.close());
   return room;
@@ -236,17 +235,6 @@ function message(...parts: readonly (number | Uint8Array)[]): Uint8Array {
   for (const part of parts) {
     if (typeof part === 'number') encoding.writeVarUint(to, part);
     else encoding.writeVarUint8Array(to, part);
-  }
-  return encoding.toUint8Array(to);
-}
-
-function states(entries: readonly (readonly [client: number, clock: number, state: string])[]): Uint8Array {
-  const to = encoding.createEncoder();
-  encoding.writeVarUint(to, entries.length);
-  for (const [client, clock, state] of entries) {
-    encoding.writeVarUint(to, client);
-    encoding.writeVarUint(to, clock);
-    encoding.writeVarString(to, state);
   }
   return encoding.toUint8Array(to);
 }

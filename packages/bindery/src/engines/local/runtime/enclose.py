@@ -14,8 +14,8 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from family import Family  # noqa: E402
-from mounts import filled, private_mounts, unmount, write  # noqa: E402
-from usage import Usage, remove_group, take_limits  # noqa: E402
+from mounts import filled, private_mounts, unmount  # noqa: E402
+from usage import Usage, remove_group, take_bounds  # noqa: E402
 
 BROKEN = 122
 
@@ -29,15 +29,10 @@ def main():
     fds = {"seccomp": os.open(order["seccomp"], os.O_RDONLY)} if order.get("seccomp") else {}
     argv = filled(order["argv"], fds)
 
-    def enter():
-        for path in order["groupFiles"]:
-            write(path, str(os.getpid()))
-        take_limits(order["rlimits"])
-
     given = open(order["input"], "rb") if order.get("input") else subprocess.DEVNULL
     family = Family(loose=order["loose"])
     env = order.get("env", {"PATH": "/usr/bin:/bin"})
-    child = subprocess.Popen(argv, stdin=given, pass_fds=list(fds.values()), preexec_fn=enter, env=env, cwd=order.get("cwd"))
+    child = subprocess.Popen(argv, stdin=given, pass_fds=list(fds.values()), preexec_fn=lambda: take_bounds(order), env=env, cwd=order.get("cwd"))
     signal.signal(signal.SIGTERM, lambda *_: child.kill())
     family.roots.add(child.pid)
     code = watch(child, Usage(order["watch"], family), hub)

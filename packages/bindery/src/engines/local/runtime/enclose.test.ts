@@ -1,10 +1,10 @@
-import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { until } from '../../../../../../test/fakes/until.ts';
 
 test('a step ends, with all that it started, when whoever asked for it is killed', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'enclose-'));
@@ -20,18 +20,11 @@ test('a step ends, with all that it started, when whoever asked for it is killed
     stdio: 'ignore',
   });
   const pidOf = (name: string): number => (existsSync(join(folder, name)) ? Number(readFileSync(join(folder, name), 'utf8')) : 0);
-  await until(() => pidOf('one') > 0 && pidOf('two') > 0);
+  await until('the step runs', () => pidOf('one') > 0 && pidOf('two') > 0, { withinMs: 20_000 });
   const gone = once(asker, 'exit');
   asker.kill('SIGKILL');
   await gone;
-  await until(() => !existsSync(`/proc/${pidOf('one')}`) && !existsSync(`/proc/${pidOf('two')}`));
+  const isOver = (name: string): boolean => !existsSync(`/proc/${pidOf(name)}`);
+  await until('nothing of it runs', () => isOver('one') && isOver('two'), { withinMs: 20_000 });
   rmSync(folder, { recursive: true });
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, 'not within 20 seconds');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

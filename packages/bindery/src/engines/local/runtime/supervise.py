@@ -9,9 +9,7 @@ It ends the session when asked (SIGTERM), when its lease is older than the order
 import calendar
 import json
 import os
-import resource
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,11 +18,12 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from ending import finish, left_over, write_json  # noqa: E402
 from family import Family  # noqa: E402
 from join import HOLD, fork_into  # noqa: E402
-from mounts import filled, private_mounts, unmount, write  # noqa: E402
+from mounts import filled, private_mounts  # noqa: E402
 from network import open_network, sandbox_pid  # noqa: E402
-from usage import Usage, out_of_memory, remove_group, take_limits  # noqa: E402
+from usage import Usage, out_of_memory, take_bounds  # noqa: E402
 
 LOG_BYTES = 1 << 20
 TICK_SECONDS = 1.0
@@ -40,7 +39,7 @@ def main(folder, ended=None, run=None):
         order = json.load(file)
     write_json("process.json", identity())
     if ended is not None:
-        return finish(order, ended, left_over(order))
+        return finish(order, ended, left_over())
     tell({"event": "begun", "pid": os.getpid()})
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     listening = listen("jupyter.sock")
@@ -71,12 +70,6 @@ def identity():
     return {"pid": os.getpid(), "startTime": start, "bootId": boot}
 
 
-def write_json(name, value):
-    with open(name + ".part", "w") as file:
-        json.dump(value, file)
-    os.rename(name + ".part", name)
-
-
 def tell(event):
     try:
         os.write(1, json.dumps(event).encode() + b"\n")
@@ -96,9 +89,6 @@ def listen(path):
     os.umask(old)
     sock.listen(512)
     return sock
-
-
-# --- the session ------------------------------------------------------------------------------------------------------
 
 
 class Session:
@@ -213,9 +203,7 @@ class Session:
 
     def enter(self):
         """In a child outside the sandbox: joins the session's groups and takes its limits."""
-        for path in self.order["groupFiles"]:
-            write(path, str(os.getpid()))
-        take_limits(self.order["rlimits"])
+        take_bounds(self.order)
 
     def told_to_stop(self):
         """The hub says why in stop.json; anybody else's signal is a plain stop."""
@@ -239,7 +227,6 @@ class Session:
         poll = select.poll()
         for fd in (self.output, self.ready, self.wake_read):
             poll.register(fd, select.POLLIN | select.POLLHUP)
-        open_fds = {self.output, self.ready, self.wake_read}
         answered = False
         next_tick = time.monotonic() + TICK_SECONDS
         while True:
@@ -252,7 +239,6 @@ class Session:
                     tell({"event": "ready", "ms": round((time.monotonic() - self.started) * 1000, 1)})
                 if not data:
                     poll.unregister(fd)
-                    open_fds.discard(fd)
             if self.has_ended():
                 break
             if time.monotonic() >= next_tick:
@@ -360,84 +346,6 @@ def file_age(path):
         return time.time() - os.stat(path).st_mtime
     except OSError:
         return None
-
-
-# --- the end ----------------------------------------------------------------------------------------------------------
-
-
-def left_over(order):
-    """What a supervisor that was killed left running; a sandbox was killed with it."""
-    try:
-        with open("family.json") as file:
-            return Family(loose=True, known=dict(json.load(file)))
-    except (OSError, ValueError):
-        return Family()
-
-
-def finish(order, ended, family):
-    """Saves what was changed, tells why it ended, and takes away what the session had."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if order.get("loose", False):
-        family.kill()
-    if order.get("save") and not os.path.exists("ended.json"):
-        try:
-            ended["savedBytes"], left_out = save(order)
-            if left_out:
-                ended["saveError"] = left_out
-        except Exception as error:  # the session's end must be recorded whatever happens to its files
-            ended["saveError"] = str(error)
-    write_json("ended.json", {**ended, "at": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())})
-    for path in order["groups"]:
-        remove_group(path)
-    clean(order)
-
-
-def save(order):
-    """Runs the saving sandbox; its standard output is the archive. Returns bytes, 0 when nothing was changed, and what it says was left out."""
-    part = order["save"]["to"] + ".part"
-    fds = {"seccomp": os.open(order["save"]["seccomp"], os.O_RDONLY)} if order["save"].get("seccomp") else {}
-    argv = filled(order["save"]["argv"], fds)
-    os.makedirs(os.path.dirname(part), mode=0o700, exist_ok=True)
-    limit = order["save"]["bytes"] + (1 << 20)  # save.py keeps to it by the files' sizes
-
-    def bounded():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    with open(part, "wb") as file:
-        result = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.PIPE, pass_fds=list(fds.values()), preexec_fn=bounded, env=order["save"].get("env", {"PATH": "/usr/bin:/bin"}), cwd=order["save"].get("cwd"), timeout=120)
-        size = file.seek(0, os.SEEK_END)
-    if result.returncode != 0:
-        os.unlink(part)
-        raise RuntimeError(result.stderr.decode(errors="replace")[-500:])
-    if size == 0:
-        os.unlink(part)
-        return 0, ""
-    os.rename(part, order["save"]["to"])
-    return size, result.stderr.decode(errors="replace").strip()[-500:]
-
-
-def clean(order):
-    if order["overlay"]:
-        unmount(order["overlay"])
-    for path in order["remove"]:
-        if os.path.isdir(path):
-            shutil.rmtree(path, onerror=open_and_retry)
-        elif os.path.lexists(path):
-            os.unlink(path)
-
-
-def open_and_retry(function, path, _error):
-    """A session may have closed its own folders; they are ours to remove."""
-    try:
-        os.chmod(os.path.dirname(path), 0o700)
-        if not os.path.islink(path):
-            os.chmod(path, 0o700)
-        if function is os.rmdir or not os.path.isdir(path) or os.path.islink(path):
-            function(path)
-        else:
-            shutil.rmtree(path, ignore_errors=True)
-    except OSError:
-        pass
 
 
 if __name__ == "__main__":

@@ -48,9 +48,12 @@ class Usage:
         return None
 
 
-def take_limits(limits):
-    """Sets resource limits of this process, never above what it may."""
-    for name, value in limits.items():
+def take_bounds(order):
+    """Joins the control groups of "groupFiles" and sets the limits of "rlimits" for this process, never above what it may."""
+    for path in order["groupFiles"]:
+        with open(path, "w") as file:
+            file.write(str(os.getpid()))
+    for name, value in order["rlimits"].items():
         kind = getattr(resource, name)
         hard = resource.getrlimit(kind)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
@@ -79,32 +82,27 @@ def shared_out(family):
 def folder_bytes(path):
     """Blocks on disk, each file once however many names it has; no link is followed."""
     total, seen = 0, set()
-    for folder, _, names in os.walk(path):
-        for name in names:
-            try:
-                info = os.lstat(os.path.join(folder, name))
-            except OSError:
+    for info in files_below(path):
+        if info.st_nlink > 1:
+            if (info.st_dev, info.st_ino) in seen:
                 continue
-            if info.st_nlink > 1:
-                if (info.st_dev, info.st_ino) in seen:
-                    continue
-                seen.add((info.st_dev, info.st_ino))
-            total += info.st_blocks * 512
+            seen.add((info.st_dev, info.st_ino))
+        total += info.st_blocks * 512
     return total
 
 
 def own_bytes(path):
     """Blocks on disk of the files that have no other name anywhere; no link is followed."""
-    total = 0
+    return sum(info.st_blocks * 512 for info in files_below(path) if stat.S_ISREG(info.st_mode) and info.st_nlink == 1)
+
+
+def files_below(path):
     for folder, _, names in os.walk(path):
         for name in names:
             try:
-                info = os.lstat(os.path.join(folder, name))
+                yield os.lstat(os.path.join(folder, name))
             except OSError:
-                continue
-            if stat.S_ISREG(info.st_mode) and info.st_nlink == 1:
-                total += info.st_blocks * 512
-    return total
+                continue  # it has gone meanwhile
 
 
 def out_of_memory(path):
