@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
+import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Config } from '../base/config.ts';
 import { run, type RunResult } from '../base/run.ts';
 import { sameUser, type Reach, type Worker } from '../base/worker.ts';
@@ -114,7 +116,7 @@ export function makeGit(
       write: call.write ?? [],
       files: way?.files ?? [],
     };
-    return run(worker.lower(argv, reach), {
+    const result = await run(worker.lower(argv, reach), {
       env: { ...base, GIT_ALLOW_PROTOCOL: (call.protocols ?? []).join(':'), ...way?.env, ...call.env },
       timeoutMs: call.timeoutMs,
       signal: call.signal,
@@ -122,6 +124,10 @@ export function makeGit(
       ...(call.onLine === undefined ? {} : { onLine: call.onLine }),
       ...(call.input === undefined ? {} : { input: call.input }),
     });
+    // what it was about to say is no fault of the repository; a lowered one's end is told by a code
+    if (!result.timedOut && (result.signal === 'SIGKILL' || result.code === 128 + constants.signals.SIGKILL))
+      throw new BinderyError('fetch_failed', 'Git was killed while it worked, by somebody or for want of memory.');
+    return result;
   };
 }
 
