@@ -42,7 +42,7 @@ export function readNews(pipe: Socket, say: (message: string) => void): Promise<
       resolve(news.data);
     });
     lines.on('close', () => resolve(undefined));
-    pipe.on('error', () => resolve(undefined));
+    lines.on('error', () => resolve(undefined)); // the pipe's, told on
   });
 }
 

@@ -1,11 +1,22 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { killGroup, start, type RunningProcess } from '../../base/run.ts';
 import { RUNTIME, type Place } from './place.ts';
 import { INSIDE, userEnv } from './sandbox.ts';
 import type { ServerRuntime } from './server-runtime.ts';
+
+/** What a supervisor tells, a line of JSON each time. */
+const Told = z.object({ event: z.string(), pid: z.number().optional(), ms: z.number().optional() });
+
+/** A supervisor that was started. */
+export interface Supervised {
+  /** Undefined for one that ended before it had begun: nothing of the session was started. */
+  readonly pid: number | undefined;
+  readonly ended: Promise<void>;
+}
 
 /**
  * Starts supervisors and servers through one process that forks them, loaded with all that they need (runtime/herd.py): a fork of the hub itself
@@ -23,13 +34,14 @@ export class Herd {
     this.#socket = join(place.config.folders.state, 'herd.sock');
   }
 
-  /** Starts the supervisor of a session's folder. What it tells comes out of the socket as lines of JSON; the socket closes when it ends. */
-  async supervise(folder: string): Promise<Socket> {
+  /**
+   * Starts the supervisor of a session's folder; fulfilled when it has begun. `told` hears what it tells. Where the process was killed before
+   * it had forked one, another forks it: the order in the folder can be taken once only.
+   */
+  async supervise(folder: string, told: (event: z.infer<typeof Told>) => void): Promise<Supervised> {
     if (folder.includes('\n')) throw new BinderyError('config_invalid', 'The path of the state folder contains a line break.');
-    const line = await this.#connected();
-    line.on('error', () => line.destroy());
-    line.write(`${folder}\n`);
-    return line;
+    const first = await this.#fork(folder, told);
+    return first.pid === undefined ? this.#fork(folder, told) : first;
   }
 
   /** Starts the process, which begins to load; fulfilled when it has been started. */
@@ -39,9 +51,7 @@ export class Herd {
 
   /** Makes sure that the process listens. The state folder must be this hub's by now: two processes cannot listen at one path. */
   async warm(): Promise<void> {
-    const { child, ready } = await this.#running();
-    child.stdin?.write('\n');
-    await ready;
+    await listening(await this.#running());
   }
 
   close(): void {
@@ -49,11 +59,32 @@ export class Herd {
     this.#process = undefined;
   }
 
+  async #fork(folder: string, told: (event: z.infer<typeof Told>) => void): Promise<Supervised> {
+    const line = await this.#connected();
+    const begun = Promise.withResolvers<number | undefined>();
+    const ended = new Promise<void>((resolve) => line.once('close', () => resolve()));
+    void ended.then(() => begun.resolve(undefined));
+    let rest = '';
+    line.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      for (const each of lines) {
+        const event = Told.parse(JSON.parse(each));
+        if (event.event === 'begun') begun.resolve(event.pid);
+        told(event);
+      }
+    });
+    line.write(`${folder}\n`);
+    return { pid: await begun.promise, ended };
+  }
+
   async #connected(isSecond = false): Promise<Socket> {
     const running = this.#running();
-    await this.warm();
-    const line = connect(this.#socket);
+    const process = await running;
     try {
+      await listening(process);
+      const line = connect(this.#socket);
+      line.on('error', () => {}); // it closes then, which says all: whoever forks was killed
       await once(line, 'connect');
       return line;
     } catch (error) {
@@ -97,6 +128,12 @@ export class Herd {
     failed.catch(() => {});
     return { child, ready };
   }
+}
+
+/** Tells the process that the socket is its own, and comes back when it listens there. */
+async function listening({ child, ready }: Loading): Promise<void> {
+  child.stdin?.write('\n');
+  await ready;
 }
 
 interface Loading {

@@ -1,21 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { EndReason } from '@bindery/wire/api.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { instant, type Clock } from '../../base/clock.ts';
 import { run } from '../../base/run.ts';
-import { Herd } from './herd.ts';
+import { Herd, type Supervised } from './herd.ts';
 import type { Logger } from '../../base/log.ts';
-import type { Launcher, SavedWork, Session, SessionOrder, StageLog, Stats } from '../../contracts/engine.ts';
+import type { Launcher, Session, SessionOrder, StageLog, Stats } from '../../contracts/engine.ts';
 import type { Uv } from '../../clients/uv.ts';
 import type { Egress } from './egress/egress.ts';
 import { freshUid, RUNTIME, type Place } from './place.ts';
-import { restoreWork, type RestoreCall } from './restore.ts';
+import { restoreWork } from './restore.ts';
 import type { ServerRuntime } from './server-runtime.ts';
 import { forgetEnded, SessionFolder, sessionIds, type SessionRecord } from './session-folder.ts';
 import { supervisorOrder } from './session-order.ts';
@@ -30,8 +27,6 @@ export interface LocalLauncherParts {
   /** Called once for each session that ended. */
   readonly ended: (session: Session) => void;
 }
-
-const SupervisorEvent = z.object({ event: z.string(), pid: z.number().optional(), ms: z.number().optional() });
 
 const LOOK_EVERY_MS = 1000;
 /** Longest time in which a supervisor saves what was changed, in milliseconds: two minutes, and some for the rest. */
@@ -60,13 +55,35 @@ export class LocalLauncher implements Launcher {
   }
 
   async start(order: SessionOrder, log: StageLog, signal: AbortSignal): Promise<Session> {
+    const folder = new SessionFolder(this.#parts.place.folders.sessions, order.id);
+    const answers = Promise.withResolvers<number>();
+    let supervised: Supervised;
+    try {
+      const record = await this.#prepare(folder, order, log, signal);
+      supervised = await this.#herd.supervise(folder.path, ({ event, ms }) => event === 'ready' && answers.resolve(ms ?? 0));
+      this.#running.set(order.id, record);
+      this.#own.set(order.id, supervised.ended);
+    } catch (error) {
+      await this.#discard(order.id);
+      throw error;
+    }
+    void supervised.ended.then(() => this.#gone(order.id));
+    const ms = await this.#answer(order.id, supervised, answers.promise, signal);
+    log.info(`The notebook server answers after ${ms} ms`);
+    return (await folder.session())!;
+  }
+
+  /** Makes a session's folder. The record comes last: a session without one was never started. */
+  async #prepare(folder: SessionFolder, order: SessionOrder, log: StageLog, signal: AbortSignal): Promise<SessionRecord> {
     const { place, clock } = this.#parts;
-    const folder = new SessionFolder(place.folders.sessions, order.id);
     await mkdir(folder.path, { recursive: true, mode: 0o700 });
     const [runtime, egress, uv] = await Promise.all([this.#parts.runtime(), this.#parts.egress(), this.#parts.uv()]);
     const uid = freshUid(place);
-    if (order.restore) await this.#restore(folder, order, order.restore, { place, runtime, uv, uid, log, signal });
+    if (order.restore) await restoreWork(folder, order, order.restore, { place, runtime, uv, uid, log, signal });
     const token = randomBytes(24).toString('base64url');
+    const supervisor = await supervisorOrder(folder, order, { place, runtime, egress, uid, token, uv, signal });
+    await writeFile(folder.file('order.json'), JSON.stringify(supervisor.order), { mode: 0o600 });
+    await folder.renewLease();
     const record: SessionRecord = {
       id: order.id,
       environment: order.environment.id,
@@ -76,19 +93,8 @@ export class LocalLauncher implements Launcher {
       startedAt: instant(clock),
       isolated: place.isolated,
     };
-    const [supervisor] = await Promise.all([
-      supervisorOrder(folder, order, { place, runtime, egress, uid, token, uv, signal }),
-      folder.writeRecord(record),
-      folder.renewLease(),
-    ]);
-    await writeFile(folder.file('order.json'), JSON.stringify(supervisor.order), { mode: 0o600 });
-    const line = await this.#herd.supervise(folder.path);
-    this.#running.set(order.id, record);
-    const closed = new Promise<void>((resolve) => line.once('close', () => resolve()));
-    this.#own.set(order.id, closed);
-    void closed.then(() => this.#gone(order.id));
-    await this.#ready(line, folder, log, signal);
-    return (await folder.session())!;
+    await folder.writeRecord(record);
+    return record;
   }
 
   async *list(): AsyncIterable<Session> {
@@ -98,11 +104,11 @@ export class LocalLauncher implements Launcher {
       const folder = new SessionFolder(sessions, id);
       const record = await folder.record().catch(() => undefined);
       if (!record) {
-        if (!this.#running.has(id)) await rm(folder.path, { recursive: true, force: true }); // made, never started
+        if (!this.#running.has(id)) await this.#discard(id); // made, never started
         continue;
       }
       if (!(await folder.ended()) && !this.#own.has(id)) {
-        if (await folder.supervisor()) this.#running.set(id, record);
+        if (await folder.supervisorIfAny()) this.#running.set(id, record);
         else await this.#finish(folder, 'crash', 'The session ended without a word: its supervisor was killed.');
       }
       const session = await folder.session();
@@ -175,13 +181,14 @@ export class LocalLauncher implements Launcher {
     return isKept ? { path, bytes: info.size } : undefined;
   }
 
-  /** Nothing of the session is left when its saved work cannot be put back. */
-  async #restore(folder: SessionFolder, order: SessionOrder, saved: SavedWork, call: RestoreCall): Promise<void> {
+  /** Leaves nothing of a session that was not started. What a hub that was killed had begun to put back may still be written to. */
+  async #discard(id: string): Promise<void> {
+    const { place, log } = this.#parts;
     try {
-      await restoreWork(folder, order, saved, call);
+      await rm(new SessionFolder(place.folders.sessions, id).path, { recursive: true, force: true, maxRetries: 5 });
+      await place.limits.end(`session-${id}`);
     } catch (error) {
-      await rm(folder.path, { recursive: true, force: true }).catch(() => {}); // the next hub tries again
-      throw error;
+      log.warn({ err: error, session: id }, 'what was made for a session is still there'); // the next hub tries again
     }
   }
 
@@ -191,34 +198,23 @@ export class LocalLauncher implements Launcher {
     this.#herd.close();
   }
 
-  /** Waits for the supervisor's word that the server answers; never polls. */
-  #ready(line: Socket, folder: SessionFolder, log: StageLog, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let pid: number | undefined;
-      const cancel = (): void => {
-        if (pid !== undefined) signalProcess(pid, 'SIGTERM');
-      };
-      signal.addEventListener('abort', cancel, { once: true });
-      createInterface({ input: line }).on('line', (text) => {
-        const event = SupervisorEvent.parse(JSON.parse(text));
-        if (event.event === 'begun') {
-          pid = event.pid;
-          if (signal.aborted) cancel();
-        }
-        if (event.event !== 'ready') return;
-        log.info(`The notebook server answers after ${event.ms} ms`);
-        signal.removeEventListener('abort', cancel);
-        resolve();
-      });
-      line.once('close', () => {
-        signal.removeEventListener('abort', cancel);
-        this.#startFailure(folder, signal).then(reject, reject);
-      });
-    });
+  /** Waits for the supervisor's word that the server answers; never polls. Returns after how many milliseconds it did. */
+  async #answer(id: string, { pid, ended }: Supervised, answers: Promise<number>, signal: AbortSignal): Promise<number> {
+    const cancel = (): void => {
+      if (pid !== undefined) signalProcess(pid, 'SIGTERM');
+    };
+    signal.addEventListener('abort', cancel, { once: true });
+    if (signal.aborted) cancel();
+    const ms = await Promise.race([answers, ended]);
+    signal.removeEventListener('abort', cancel);
+    if (ms === undefined) throw await this.#startFailure(id, signal);
+    return ms;
   }
 
-  async #startFailure(folder: SessionFolder, signal: AbortSignal): Promise<Error> {
+  async #startFailure(id: string, signal: AbortSignal): Promise<Error> {
     if (signal.aborted) return signal.reason as Error;
+    await this.#gone(id); // whoever finishes it says why
+    const folder = new SessionFolder(this.#parts.place.folders.sessions, id);
     const [ended, tail] = await Promise.all([folder.ended(), folder.log(8000)]);
     const timeout = ended?.reason === 'start' && /did not answer/.test(ended.message ?? '');
     return new BinderyError(timeout ? 'start_timeout' : 'start_failed', ended?.message ?? 'The session could not be started.', {

@@ -1,4 +1,4 @@
-import { readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EndReason } from '@bindery/wire/api.ts';
@@ -74,6 +74,17 @@ export class SessionFolder {
   async supervisor(): Promise<number | undefined> {
     const known = await readParsed(this.file('process.json'), ProcessRecord);
     return known && isAlive(known) ? known.pid : undefined;
+  }
+
+  /**
+   * The same, for good: where there is none, one that is still being forked finds its order gone, and starts nothing (I3).
+   * The supervisor says who it is before it takes the order.
+   */
+  async supervisorIfAny(): Promise<number | undefined> {
+    const there = await this.supervisor();
+    if (there !== undefined) return there;
+    await rename(this.file('order.json'), this.file('taken.json')).catch(() => {});
+    return this.supervisor();
   }
 
   async renewLease(): Promise<void> {

@@ -1,6 +1,6 @@
 """The supervisor of one session: outside its sandbox, detached from the hub, standard library only.
 
-Forked by herd.py; `python -I -S supervise.py FOLDER ENDED` does what is left of one that was killed. FOLDER/order.json says everything (written by launcher.ts); nothing is
+Forked by herd.py; `python -I -S supervise.py FOLDER ENDED` does what is left of one that was killed. FOLDER/order.json says everything (written by launcher.ts; taken.json once it was taken, which only one can); nothing is
 decided here that TypeScript can decide beforehand. It tells the hub what happens as JSON lines on stdout, and the world
 as files in FOLDER: process.json (who we are, written before anything is started), usage.json (what the session uses, every few seconds), ended.json (why it ended, complete by rename).
 It ends the session when asked (SIGTERM), when its lease is older than the order says, and when a limit is broken.
@@ -35,9 +35,14 @@ def main(folder, ended=None, run=None):
     run(order, fd): a server's start in a process that has all of it loaded, where the caller is one (serve.run).
     """
     os.chdir(folder)
-    with open("order.json", "rb") as file:
-        order = json.load(file)
     write_json("process.json", identity())
+    try:
+        os.rename("order.json", "taken.json")
+    except FileNotFoundError:
+        if ended is None:
+            return  # a hub gave the session up before we came
+    with open("taken.json", "rb") as file:
+        order = json.load(file)
     if ended is not None:
         return finish(order, ended, left_over())
     tell({"event": "begun", "pid": os.getpid()})
