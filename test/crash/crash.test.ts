@@ -16,6 +16,13 @@ const TARGETS = ['hub', 'builder', 'supervisor', 'session', 'server', 'herd'] as
 const ELSEWHERE: readonly string[] = ['hub', 'builder', 'herd'];
 const SEED = Number(process.env['SEED'] ?? Date.now() % 100_000);
 
+/** What is killed in a round, and how long after a launch was asked for. */
+interface Round {
+  readonly number: number;
+  readonly target: (typeof TARGETS)[number];
+  readonly afterMs: number;
+}
+
 /** mulberry32: small, seeded, good enough to choose moments. */
 function random(seed: number): () => number {
   let state = seed;
@@ -25,6 +32,14 @@ function random(seed: number): () => number {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+function rounds(): Round[] {
+  const next = random(SEED);
+  return Array.from({ length: ROUNDS }, (_, number) => {
+    const target = TARGETS[Math.floor(next() * TARGETS.length)] ?? 'hub';
+    return { number, target, afterMs: Math.round(next() * 1500) };
+  });
 }
 
 interface Running {
@@ -78,7 +93,6 @@ describe('kill -9 at any moment (I3)', () => {
   const cache = join(state, 'cache');
   const plain = new Repository(`${folder.path}/plain`);
   const built = new Repository(`${folder.path}/built`);
-  const next = random(SEED);
   let hub: HubProcess;
   before(async () => {
     plain.commit({ 'data.txt': 'data\n' });
@@ -93,70 +107,77 @@ describe('kill -9 at any moment (I3)', () => {
     folder[Symbol.dispose]();
   });
 
-  it(`leaves nothing behind in ${ROUNDS} rounds (SEED=${SEED})`, { timeout: 900_000 }, async () => {
-    for (let round = 0; round < ROUNDS; round++) {
-      const target = TARGETS[Math.floor(next() * TARGETS.length)] ?? 'hub';
-      await crash(target, round);
+  it(`leaves nothing behind in ${ROUNDS} rounds (SEED=${SEED})`, { timeout: 900_000 }, async (t) => {
+    let passed = 0;
+    for (const round of rounds()) {
+      const name = `round ${round.number}, ${round.target} after ${round.afterMs} ms (SEED=${SEED})`;
+      await t.test(name, async () => {
+        await crash(round).catch(async (error: unknown) => {
+          throw new Error(`${name}: ${(error as Error).message}\n${await situation()}`, { cause: error });
+        });
+        passed += 1;
+      });
+      if (passed === round.number) return; // what comes after a failure tells nothing
     }
   });
 
-  async function crash(target: (typeof TARGETS)[number], round: number): Promise<void> {
-    const note = `round ${round}, ${target} (SEED=${SEED})`;
+  async function crash({ number, target, afterMs }: Round): Promise<void> {
     const ready = (await hub.follow(await hub.create(plain.url))).at(-1);
-    assert.equal(ready?.phase, 'ready', `${note}: ${JSON.stringify(ready)}`);
+    assert.equal(ready?.phase, 'ready', `the launch ends: ${JSON.stringify(ready)}`);
     const { sessionId, url, token } = ready as { sessionId: string; url: string; token: string };
     const path = new URL(url).pathname;
-    const put = await fetch(`${url}api/contents/kept-${round}.txt`, {
-      method: 'PUT',
-      headers: { authorization: `token ${token}` },
-      body: JSON.stringify({ type: 'file', format: 'text', content: `round ${round}` }),
-    });
-    assert.equal(put.status, 201, note);
-    built.commit({ postBuild: `#!/bin/sh\necho ${round}-${SEED} > made.txt\nsleep 0.3\n` });
+    const headers = { authorization: `token ${token}` };
+    const body = JSON.stringify({ type: 'file', format: 'text', content: `round ${number}` });
+    const put = await fetch(`${url}api/contents/kept-${number}.txt`, { method: 'PUT', headers, body });
+    assert.equal(put.status, 201, `a file is written: ${put.status} ${await put.text()}`);
+    built.commit({ postBuild: `#!/bin/sh\necho ${number}-${SEED} > made.txt\nsleep 0.3\n` });
     const other = await hub.create(target === 'builder' ? built.url : plain.url);
-    const following = hub.follow(other).catch(() => []);
-    await new Promise((resolve) => setTimeout(resolve, next() * 1500));
+    const following = hub.follow(other);
+    following.catch(() => {}); // looked at below
+    await new Promise((resolve) => setTimeout(resolve, afterMs));
     const victims = victimsOf(target);
     if (target === 'hub') await hub.kill('SIGKILL');
     else victims.forEach(kill);
-    await until(`${note}: the killed are gone`, () => victims.every((pid) => !existsSync(`/proc/${pid}`) || isZombie(pid)));
-    const events = await following;
+    await until('the killed are gone', () => victims.every((pid) => !existsSync(`/proc/${pid}`) || isZombie(pid)));
     if (target === 'hub') hub = await HubProcess.start(state, cache);
-    else
-      assert.ok(
-        ['ready', 'failed'].includes(events.at(-1)?.phase ?? ''),
-        `${note}: the other launch ends: ${JSON.stringify(events.at(-1))}`,
-      );
-    await converged(note);
+    else {
+      const last = (await following).at(-1);
+      assert.ok(['ready', 'failed'].includes(last?.phase ?? ''), `the other launch ends: ${JSON.stringify(last)}`);
+    }
+    await converged();
 
     const expected = ELSEWHERE.includes(target) ? 'running' : 'ended';
-    await until(
-      `${note}: its session is ${expected}`,
-      async () => (await hub.sessions()).find(({ id }) => id === sessionId)?.state === expected,
-      { seen: () => hub.sessions() },
-    );
-    const sessions = await hub.sessions();
-    const mine = sessions.find(({ id }) => id === sessionId);
-    assert.ok(mine, `${note}: the session is known`);
-    if (ELSEWHERE.includes(target)) {
-      assert.equal(mine.state, 'running', note);
-      const kept = await fetch(`${hub.url}${path}api/contents/kept-${round}.txt`, { headers: { authorization: `token ${token}` } });
-      assert.equal(((await kept.json()) as { content?: string }).content, `round ${round}`, `${note}: adopted, by its old token`);
-    } else {
-      assert.equal(mine.state, 'ended', note);
-      await savedHas(sessionId, round, note);
+    const mine = async (): Promise<string | undefined> => (await hub.sessions()).find(({ id }) => id === sessionId)?.state;
+    await until(`session ${sessionId} is ${expected}`, async () => (await mine()) === expected, { seen: () => hub.sessions() });
+    if (expected === 'running') {
+      const kept = await fetch(`${hub.url}${path}api/contents/kept-${number}.txt`, { headers });
+      assert.match(await kept.text(), new RegExp(`"content": ?"round ${number}"`), `answered by its old token: ${kept.status}`);
+    } else await savedHas(sessionId, number);
+    for (const { id, state: now } of await hub.sessions()) {
+      if (now !== 'running') continue;
+      const stopped = await hub.ask(`/api/v1/sessions/${id}`, { method: 'DELETE' });
+      assert.ok(stopped.ok, `session ${id} is stopped: ${stopped.status} ${await stopped.text()}`);
     }
-    for (const { id, state: now } of sessions)
-      if (now === 'running') assert.ok((await hub.ask(`/api/v1/sessions/${id}`, { method: 'DELETE' })).ok, note);
-    await until(`${note}: all sessions end`, async () => (await hub.sessions()).every((session) => session.state === 'ended'), {
-      seen: () => hub.sessions(),
-    });
-    await savedHas(sessionId, round, note);
+    const allEnded = async (): Promise<boolean> => (await hub.sessions()).every((session) => session.state === 'ended');
+    await until('all sessions end', allEnded, { seen: () => hub.sessions() });
+    await savedHas(sessionId, number);
     const ours = (): Running[] =>
       processes(state).filter(
         ({ pid, command }) => pid !== hub.child.pid && /bwrap|enclose|supervise|serve\.py|herd\.py/.test(command) && !isHerd(pid),
       );
-    await until(`${note}: no process is left`, () => ours().length === 0, { seen: ours });
+    await until('no process is left', () => ours().length === 0, { seen: ours });
+  }
+
+  /** For whoever reads of a failure elsewhere: what the hub said last, and what is there. */
+  async function situation(): Promise<string> {
+    const told = await hub.sessions().catch((error: unknown) => String(error));
+    const folders = readdirSync(join(state, 'sessions')).flatMap((id) => {
+      const ended = content(join(state, 'sessions', id, 'ended.json'));
+      const files = readdirSync(join(state, 'sessions', id)).join(' ');
+      return ended ? [] : [`${id}: supervised by ${supervisorOf(id)}: ${files}: ${content(join(state, 'sessions', id, 'supervisor.log'))}`];
+    });
+    const said = hub.said().slice(-1500);
+    return `hub: ${said}\nnot ended: ${folders.join('\n')}\nsessions: ${JSON.stringify(told).slice(0, 1500)}`;
   }
 
   /** The process that supervisors and servers are forked from. */
@@ -180,8 +201,8 @@ describe('kill -9 at any moment (I3)', () => {
   }
 
   /** What the disk says and what runs agree: each session lives and is known to the hub, or has ended and says so. */
-  async function converged(note: string): Promise<void> {
-    await until(`${note}: every session lives or has ended`, async () => {
+  async function converged(): Promise<void> {
+    await until('every session lives or has ended', async () => {
       const listed = await hub.sessions();
       return readdirSync(join(state, 'sessions')).every((id) => {
         const supervised = supervisorOf(id) !== undefined;
@@ -191,13 +212,14 @@ describe('kill -9 at any moment (I3)', () => {
       });
     });
     const unfinished = (name: string): boolean => name.includes('.part.');
-    await until(`${note}: no half-built environment`, () => !readdirSync(join(cache, 'environments')).some(unfinished));
+    const environments = (): string[] => readdirSync(join(cache, 'environments')).filter(unfinished);
+    await until('no half-built environment', () => environments().length === 0, { seen: environments });
   }
 
-  async function savedHas(id: string, round: number, note: string): Promise<void> {
+  async function savedHas(id: string, round: number): Promise<void> {
     const response = await hub.ask(`/api/v1/sessions/${id}/saved`);
-    assert.equal(response.status, 200, `${note}: changed files are kept`);
+    if (response.status !== 200) assert.fail(`the changed files of ${id} are not kept: ${response.status} ${await response.text()}`);
     const listing = execFileSync('tar', ['-tz'], { input: Buffer.from(await response.arrayBuffer()), encoding: 'utf8' });
-    assert.match(listing, new RegExp(`^kept-${round}\\.txt$`, 'm'), note);
+    assert.match(listing, new RegExp(`^kept-${round}\\.txt$`, 'm'));
   }
 });
