@@ -40,6 +40,15 @@ export function parseNotebook(text: string, newId: () => string = () => crypto.r
   return { notebook, literals };
 }
 
+/** The same parts for cells that have other ids in the notebook that is to be written: `mergeNotebook` tells which. */
+export function literalsOf(literals: Literals, cellIds: ReadonlyMap<string, string>): Literals {
+  const renamed = [...literals].map(([place, parts]): [string, typeof parts] => {
+    const [list = '', id = '', ...rest] = place.split('/');
+    return [list === 'cells' ? [list, cellIds.get(id) ?? id, ...rest].join('/') : place, parts];
+  });
+  return new Map(renamed);
+}
+
 /** Tells a part of the file, by its place, to whoever keeps the literals. */
 type Note = (place: string, part: Exact) => void;
 
@@ -83,6 +92,7 @@ function noteCell(cell: Cell, raw: { readonly [key: string]: Exact }, note: Note
   const place = `cells/${cell.id}`;
   noteFields(raw['metadata'], `${place}/metadata`, note);
   noteFields(raw, `${place}/cell`, note, cellFields(cell.type));
+  for (const [name, part] of Object.entries(raw['attachments'] ?? {})) noteFields(part as Exact, `${place}/attachments/${name}`, note);
   for (const output of cell.type === 'code' ? ((raw['outputs'] ?? []) as readonly Exact[]) : []) {
     noteFields(output, `${place}/outputs`, note);
     noteFields((output as { readonly [key: string]: Exact })['data'], `${place}/outputs/data`, note);
@@ -112,7 +122,9 @@ function cellFromFile(value: Json, index: number, ids: CellIds): Cell {
   };
 }
 
-function mapValues(object: JsonObject, change: (value: Json, name: string) => Json): JsonObject {
+function mapValues(object: JsonObject, change: (value: Json, name: string) => Json): JsonObject;
+function mapValues(object: JsonObject, change: (value: Json, name: string) => Exact): Record<string, Exact>;
+function mapValues(object: JsonObject, change: (value: Json, name: string) => Exact): Record<string, Exact> {
   return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value, name)]));
 }
 
@@ -151,8 +163,8 @@ function splitOutput(output: JsonObject): JsonObject {
 }
 
 /** What nbformat never writes: the trust of this machine, and marks of a conversion. */
-const PASSING_NOTEBOOK = new Set(['orig_nbformat', 'orig_nbformat_minor', 'signature']);
-const PASSING_CELL = new Set(['trusted']);
+export const PASSING_NOTEBOOK = new Set(['orig_nbformat', 'orig_nbformat_minor', 'signature']);
+export const PASSING_CELL = new Set(['trusted']);
 
 /**
  * The text of a notebook file, byte for byte as Python's nbformat writes it. `literals` are those of the file that the notebook was read from:
@@ -165,7 +177,7 @@ export function writeNotebook(notebook: Notebook, literals: Literals = new Map()
     const plain = JSON.stringify(value);
     return known.find((part) => part.plain === plain)?.exact ?? value;
   };
-  const fields = (object: JsonObject, place: string): Record<string, Exact> =>
+  const fields: Fields = (object, place) =>
     Object.fromEntries(Object.entries(object).map(([name, value]) => [name, exactly(value, `${place}/${name}`)]));
   const cells = notebook.cells.map((cell): Exact => {
     const place = `cells/${cell.id}`;
@@ -175,7 +187,9 @@ export function writeNotebook(notebook: Notebook, literals: Literals = new Map()
       cell_type: cell.type,
       source: splitLines(cell.source),
       metadata: fields(without(cell.metadata, PASSING_CELL), `${place}/metadata`),
-      ...(cell.attachments ? { attachments: mapValues(cell.attachments, (each) => (isObject(each) ? splitBundle(each) : each)) } : {}),
+      ...(cell.attachments
+        ? { attachments: mapValues(cell.attachments, (each, name) => writtenBundle(each, `${place}/attachments/${name}`, fields)) }
+        : {}),
       ...(cell.type === 'code'
         ? { execution_count: cell.executionCount, outputs: cell.outputs.map((output) => writtenOutput(output, `${place}/outputs`, fields)) }
         : {}),
@@ -191,7 +205,14 @@ export function writeNotebook(notebook: Notebook, literals: Literals = new Map()
   return `${pythonText(file)}\n`;
 }
 
-function writtenOutput(output: JsonObject, place: string, fields: (object: JsonObject, place: string) => Record<string, Exact>): Exact {
+/** Writes the fields of an object that stands at `place`. */
+type Fields = (object: JsonObject, place: string) => Record<string, Exact>;
+
+function writtenBundle(bundle: Json, place: string, fields: Fields): Exact {
+  return isObject(bundle) ? fields(splitBundle(bundle), place) : bundle;
+}
+
+function writtenOutput(output: JsonObject, place: string, fields: Fields): Exact {
   const split = splitOutput(output);
   const { data } = split;
   return { ...fields(split, place), ...(isObject(data) ? { data: fields(data, `${place}/data`) } : {}) };
