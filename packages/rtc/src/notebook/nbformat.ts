@@ -142,7 +142,8 @@ function joinBundle(bundle: JsonObject): JsonObject {
   return mapValues(bundle, (value, mime) => (isJsonType(mime) ? value : joined(value)));
 }
 
-function joinOutput(output: JsonObject): JsonObject {
+/** An output with its lists of strings as one string each. */
+export function joinOutput(output: JsonObject): JsonObject {
   const { output_type: type, data, text } = output;
   if (type === 'execute_result' || type === 'display_data') return isObject(data) ? { ...output, data: joinBundle(data) } : output;
   return text === undefined ? output : { ...output, text: joined(text) };

@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import { WebSocket, type ClientOptions } from 'ws';
+import type { JsonObject } from '@bindery/rtc/json.ts';
+import { decodeMessage, encodeMessage, PROTOCOL, type KernelMessage, type KernelPath, type KernelProtocol } from './kernel-messages.ts';
+
+/** Where a Jupyter server is. */
+export interface JupyterAddress {
+  /** Its base, with a slash at the end; with `socketPath` its host says nothing. */
+  readonly url: string;
+  /** Of the UNIX socket that it listens on, if it does. */
+  readonly socketPath?: string;
+  readonly token: string;
+}
+
+export interface ChannelOptions {
+  readonly address: JupyterAddress;
+  readonly kernel: string;
+  /**
+   * Names this end over connections and restarts: while nobody is connected to a kernel, its server keeps the kernel's messages for who was
+   * the last, and gives them to a connection of the same name.
+   */
+  readonly session: string;
+  readonly listener: ChannelListener;
+  /** Milliseconds of the first wait before coming again, doubled up to 5 s. */
+  readonly waitMs?: number;
+}
+
+export interface ChannelListener {
+  /** Connected (again). */
+  opened(): void;
+  /** No longer connected; it comes again. */
+  lost(): void;
+  message(message: KernelMessage): void;
+  /** The server knows no such kernel, or it was told to end. Nothing follows. */
+  gone(): void;
+}
+
+/** What a request may carry beside its content. */
+export interface Carried {
+  /** Its id; a new one by default. */
+  readonly id?: string;
+  readonly metadata?: JsonObject;
+  readonly buffers?: readonly Uint8Array[];
+  /** The message that it answers. */
+  readonly parent?: KernelMessage['parent'];
+}
+
+const LONGEST_WAIT_MS = 5000;
+const PING_MS = 30_000;
+const MOST_BYTES = 256 * 1024 * 1024;
+
+/** A client of one kernel's WebSocket, for as long as the kernel is there: it connects, and comes again when the connection is lost. */
+export class KernelChannel {
+  readonly #options: ChannelOptions;
+  #socket: WebSocket | undefined;
+  #protocol: KernelProtocol = PROTOCOL;
+  #isOpen = false;
+  #isEnded = false;
+  #waitMs: number;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: ChannelOptions) {
+    this.#options = options;
+    this.#waitMs = options.waitMs ?? 125;
+    this.#connect();
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Sends a message and returns its id. Throws when it is not connected. */
+  send(channel: KernelPath, type: string, content: JsonObject, carried: Carried = {}): string {
+    if (!this.#socket || !this.#isOpen) throw new Error('The kernel is not connected.');
+    const id = carried.id ?? randomUUID();
+    const header = {
+      msg_id: id,
+      msg_type: type,
+      session: this.#options.session,
+      username: '',
+      date: new Date().toISOString(),
+      version: '5.4',
+    };
+    const { metadata = {}, buffers = [], parent = {} } = carried;
+    this.#socket.send(encodeMessage({ channel, header, parent, metadata, content, buffers }, this.#protocol));
+    return id;
+  }
+
+  /** Leaves. What the kernel says from now on is kept for who comes with the same session. */
+  close(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#isOpen = false;
+    clearTimeout(this.#timer);
+    this.#socket?.close();
+  }
+
+  #connect(): void {
+    const { address, kernel, session } = this.#options;
+    const path = `api/kernels/${encodeURIComponent(kernel)}/channels?session_id=${encodeURIComponent(session)}`;
+    const base = new URL(address.url);
+    const url = address.socketPath
+      ? `ws+unix:${address.socketPath}:${base.pathname}${path}`
+      : new URL(path, base).href.replace(/^http/, 'ws');
+    const options: ClientOptions = {
+      headers: { authorization: `token ${address.token}`, ...(address.socketPath ? { host: base.host } : {}) },
+      perMessageDeflate: false,
+      maxPayload: MOST_BYTES,
+      handshakeTimeout: 60_000,
+    };
+    this.#socket = new WebSocket(url, [PROTOCOL], options);
+    this.#follow(this.#socket);
+  }
+
+  #follow(socket: WebSocket): void {
+    let isAlive = true;
+    const pings = setInterval(() => {
+      if (!isAlive) socket.terminate();
+      else if (socket.readyState === WebSocket.OPEN) {
+        isAlive = false;
+        socket.ping();
+      }
+    }, PING_MS);
+    pings.unref();
+    socket.on('pong', () => (isAlive = true));
+    socket.on('upgrade', ({ headers }) => {
+      this.#protocol = headers['sec-websocket-protocol'] === PROTOCOL ? PROTOCOL : '';
+      // Servers before 2.0, and those told so, say nothing and mean the older form. To come again would not do: they have given this connection
+      // what they kept.
+      headers['sec-websocket-protocol'] = PROTOCOL;
+    });
+    socket.on('open', () => {
+      this.#isOpen = !this.#isEnded;
+      this.#waitMs = this.#options.waitMs ?? 125;
+      if (this.#isOpen) this.#options.listener.opened();
+    });
+    socket.on('message', (data: Buffer, isBinary: boolean) => {
+      isAlive = true;
+      if (!this.#isEnded) this.#take(data, isBinary);
+    });
+    socket.on('error', (error) => {
+      if (error.message === 'Unexpected server response: 404') this.#gone();
+    });
+    socket.on('close', () => {
+      clearInterval(pings);
+      this.#lost();
+    });
+  }
+
+  #take(data: Buffer, isBinary: boolean): void {
+    let message: KernelMessage;
+    try {
+      message = decodeMessage(data, isBinary, this.#protocol);
+    } catch {
+      // One that nobody can read: there is nothing that could be done with it.
+      return;
+    }
+    this.#options.listener.message(message);
+    // The server leaves the connection open after a kernel's end.
+    if (message.header.msg_type === 'shutdown_reply' && message.content['restart'] === false) this.#gone();
+  }
+
+  #gone(): void {
+    if (this.#isEnded) return;
+    this.close();
+    this.#options.listener.gone();
+  }
+
+  #lost(): void {
+    if (this.#isEnded) return;
+    const wasOpen = this.#isOpen;
+    this.#isOpen = false;
+    this.#timer = setTimeout(() => this.#connect(), this.#waitMs * (0.5 + Math.random() / 2));
+    this.#waitMs = Math.min(this.#waitMs * 2, LONGEST_WAIT_MS);
+    if (wasOpen) this.#options.listener.lost();
+  }
+}
