@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile, mkdir } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -9,6 +10,7 @@ import { test } from 'node:test';
 import { array, assert as assertProperty, asyncProperty, nat } from 'fast-check';
 import type { LaunchOptions } from '@bindery/wire/api.ts';
 import { LaunchEvent } from '@bindery/wire/events.ts';
+import { parseLink } from '@bindery/wire/link.ts';
 import { NullEngine } from '../../../../test/fakes/engine.ts';
 import { nullHub, type NullHub } from '../../../../test/fakes/null-hub.ts';
 import { nullPipeline } from '../../../../test/fakes/pipeline.ts';
@@ -322,6 +324,21 @@ test('a hub that is started again takes up its sessions: tokens, keys, pages and
   await second.hub.close('stop');
   assert.equal(engine.sessions.size, 0);
   await rm(state, { recursive: true });
+});
+
+test('I3: what opens a session is on disk when its launch is ready', async () => {
+  await using hub = await nullHub();
+  const { launch } = await hub.hub.launches.create({ link: parseLink('user/repo'), options: {} });
+  const session = await new Promise<string>((resolve) => {
+    launch.log.watch(() => {
+      const { final } = launch.log;
+      if (final?.phase !== 'ready') return;
+      const path = join(hub.state, 'routes', `${final.sessionId}.json`);
+      resolve(existsSync(path) ? readFileSync(path, 'utf8') : '{}');
+    });
+  });
+  const { keyHash, tokens } = JSON.parse(session) as { keyHash: string; tokens: string[] };
+  assert.deepEqual([keyHash, tokens.length], [launch.header.keyHash, 1]);
 });
 
 test('two hubs on one state folder: the second is told where the first is', async () => {

@@ -27,7 +27,7 @@ export interface LaunchesOptions {
   readonly store: LaunchStore;
   readonly run: (request: LaunchRequest, ctx: Context) => Promise<Launched>;
   /** Called before a launch is ready: the session gets its route. */
-  readonly onSession: (session: Session, launch: Launch) => void;
+  readonly onSession: (session: Session, launch: Launch) => Promise<void>;
   readonly onEnd: (launch: Launch) => void;
 }
 

@@ -95,12 +95,16 @@ export class Sessions {
     }
   }
 
-  /** Gives a session that was just started its route. @throws BinderyError start_failed when it has ended meanwhile */
-  add(session: Session, about: NewSession): void {
+  /**
+   * Gives a session that was just started its route. Resolves when what opens it is on disk: whoever is told of it, the next hub knows (I3).
+   * @throws BinderyError start_failed when it has ended meanwhile
+   */
+  async add(session: Session, about: NewSession): Promise<void> {
     const { link, ...known } = about;
     const record = { ...known, tokens: [], view: { ...viewOf(session), link } };
     this.#route(session, record);
-    void this.#options.records.save(record);
+    this.#mintToken(record);
+    await this.#options.records.save(record);
     const ended = this.#early.get(session.id);
     if (!ended) return;
     this.#end(ended);
@@ -149,9 +153,7 @@ export class Sessions {
     if (!record) return undefined;
     const known = this.#tokens.get(id);
     if (known !== undefined) return known;
-    const token = this.#options.proxy.mintToken(id);
-    this.#tokens.set(id, token);
-    record.tokens.push(keyHash(token));
+    const token = this.#mintToken(record);
     void this.#options.records.save(record);
     return token;
   }
@@ -229,6 +231,14 @@ export class Sessions {
     const route = { id: session.id, prefix: basePath, target: { socketPath }, authorization: `token ${token}` };
     proxy.addRoute(route, Date.parse(record.view.activeAt));
     for (const sha256 of record.tokens) proxy.adoptToken(session.id, sha256);
+  }
+
+  #mintToken(record: SessionRecord): string {
+    const { id } = record.view;
+    const token = this.#options.proxy.mintToken(id);
+    this.#tokens.set(id, token);
+    record.tokens.push(keyHash(token));
+    return token;
   }
 
   #end(session: Session): void {
