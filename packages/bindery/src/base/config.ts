@@ -103,6 +103,10 @@ export const ConfigSchema = z.strictObject({
         .enum(['auto', 'off'])
         .default('auto')
         .describe('auto: builds and sessions run in a sandbox where one works; off: as where none works, with all that is refused there.'),
+      share: z
+        .boolean()
+        .default(true)
+        .describe('Documents are shared: who opens the same notebook of a session at the same time sees what the others do.'),
       network: z
         .enum(['filtered', 'none', 'open'])
         .default('filtered')

@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { fork, spawn, spawnSync, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { StringDecoder } from 'node:string_decoder';
 import { BinderyError } from '@bindery/wire/errors.ts';
 
@@ -135,4 +135,11 @@ function collect(stream: NodeJS.ReadableStream | null, options: RunOptions, from
     Buffer.concat(chunks)
       .subarray(0, options.keepBytes ?? KEEP)
       .toString('utf8');
+}
+
+export type { ChildProcess };
+
+/** Starts another Node process of ours, with a channel between the two; what it says on stderr is said on ours. */
+export function forkProgram(file: string): ChildProcess {
+  return fork(file, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [] });
 }

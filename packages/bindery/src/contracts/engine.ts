@@ -68,6 +68,8 @@ export interface Session {
   readonly state: SessionState;
   readonly startedAt: Instant;
   readonly isolated: boolean;
+  /** True when its JupyterLab shares documents with the help of the hub. */
+  readonly shares?: boolean;
   readonly endedAt?: Instant;
   readonly endReason?: EndReason;
   /** One sentence for people about the end. */

@@ -171,6 +171,7 @@ async function endHub({ shared, pipeline, rooms, doors, lock, stopRenewing }: En
   await rooms.launches.close();
   if (sessions === 'stop') await rooms.sessions.stopAll('shutdown');
   await rooms.proxy.close({ graceMs: DRAIN_MS });
+  await rooms.documents.close();
   await Promise.all(doors.map(closeDoor));
   await rooms.records.settled();
   await pipeline.close?.();

@@ -4,6 +4,8 @@ import type { Shared } from '../contracts/context.ts';
 import { pageToOpen } from '../link/link.ts';
 import { createProxy, type Proxy } from '../proxy/proxy.ts';
 import { Culler } from '../session/cull.ts';
+import { Beside } from '../supernode/beside.ts';
+import { isOurs } from '../supernode/collaboration.ts';
 import { Admission } from './admission.ts';
 import { Callers } from './callers.ts';
 import { withDefaultBranch } from './default-branch.ts';
@@ -36,6 +38,8 @@ export interface Rooms {
   readonly proxy: Proxy;
   readonly records: SessionRecords;
   readonly sessions: Sessions;
+  /** The process that keeps shared documents. */
+  readonly documents: Beside;
   readonly culler: Culler;
   readonly admission: Admission;
   readonly metrics: Metrics;
@@ -74,11 +78,19 @@ export function makeRooms(shared: Shared, options: HubOptions, key: string, addr
     secret: derived(key, 'session cookies'),
   });
   const records = new SessionRecords(join(config.folders.state, 'routes'), log);
+  const documents = new Beside({ folder: join(config.folders.state, 'documents'), log });
   const sessions: Sessions = new Sessions({
     engine,
     proxy,
     records,
     clock,
+    documents: {
+      takes: isOurs,
+      put: (session) => documents.put(session),
+      flush: (id) => documents.flush(id),
+      remove: (id) => documents.remove(id),
+      keepOnly: (ids) => documents.keepOnly(ids),
+    },
     culling: { view: (session) => culler.view(session), keepAlive: (session) => culler.keepAlive(session) },
     keepSaved: config.session.keepSaved,
     onEnd: (view) => {
@@ -117,10 +129,10 @@ export function makeRooms(shared: Shared, options: HubOptions, key: string, addr
       }),
     onEnd: (launch) => metrics.launchEnded(launch),
   });
-  return { callers, rights, proxy, records, sessions, culler, admission, metrics, store, launches };
+  return { callers, rights, proxy, records, sessions, documents, culler, admission, metrics, store, launches };
 }
 
-function makeCuller({ config, clock, log, engine }: Shared, proxy: Proxy, sessions: Sessions): Culler {
+function makeCuller({ config, clock, log }: Shared, proxy: Proxy, sessions: Sessions): Culler {
   const { idle, maxAge, warning } = config.session;
   return new Culler({
     clock,
@@ -130,6 +142,6 @@ function makeCuller({ config, clock, log, engine }: Shared, proxy: Proxy, sessio
     activity: (id) => proxy.activity(id),
     busyKernels: (id) => proxy.busyKernels(id),
     touch: (id) => proxy.touch(id),
-    stop: (id, reason, graceMs) => engine.launcher.stop(id, reason, graceMs),
+    stop: (id, reason, graceMs) => sessions.stop(id, reason, graceMs),
   });
 }

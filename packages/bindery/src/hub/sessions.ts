@@ -4,6 +4,7 @@ import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Engine, SavedWork, Session } from '../contracts/engine.ts';
 import type { Explanation } from '../proxy/access.ts';
 import type { Proxy } from '../proxy/proxy.ts';
+import type { Beside } from '../proxy/routes.ts';
 import type { Clock } from '../base/clock.ts';
 import { keyHash, sameSecret } from '../base/secrets.ts';
 import type { SessionRecord, SessionRecords } from './session-records.ts';
@@ -26,9 +27,22 @@ export interface SessionsOptions {
   readonly records: SessionRecords;
   readonly clock: Clock;
   readonly culling: Culling;
+  /** Who keeps the documents that a session's users share. */
+  readonly documents: Documents;
   /** Seconds for which what is known of an ended session is kept. */
   readonly keepSaved: number;
   readonly onEnd: (view: SessionView) => void;
+}
+
+/** Where shared documents of sessions are kept (supernode/beside.ts). */
+export interface Documents {
+  readonly takes: Beside['takes'];
+  /** Comes when the documents of this session can be asked for. */
+  put(session: { id: string; basePath: string; socketPath: string; token: string }): Promise<{ socketPath: string; authorization: string }>;
+  /** Saves what is open of a session. */
+  flush(id: string): Promise<void>;
+  remove(id: string): Promise<void>;
+  keepOnly(ids: ReadonlySet<string>): Promise<void>;
 }
 
 /** Milliseconds that a session has to end in peace: to save changed files. */
@@ -80,7 +94,7 @@ export class Sessions {
 
   /** Takes up what an earlier hub left: sessions that are really there, and what is known of those that are not (I3). */
   async adopt(): Promise<void> {
-    const { engine, records, clock, keepSaved } = this.#options;
+    const { engine, records, clock, keepSaved, documents } = this.#options;
     const known = new Map((await records.load()).map((record) => [record.view.id, record]));
     for await (const session of engine.launcher.list()) {
       const record = known.get(session.id) ?? { launchId: session.id, keyHash: '', open: '', tokens: [], view: viewOf(session) };
@@ -93,6 +107,7 @@ export class Sessions {
       if (Date.parse(endOf(ended)) < clock.now() - keepSaved * 1000) await records.remove(ended.view.id);
       else this.#remember(ended);
     }
+    await documents.keepOnly(new Set(this.#running.keys()));
   }
 
   /**
@@ -181,9 +196,11 @@ export class Sessions {
     return this.#options.proxy.browserUrl(id, path ?? record.open, form);
   }
 
-  /** Ends a session and resolves when it has ended; one that has ended stays as it is. */
-  async stop(id: string, reason: EndReason): Promise<void> {
-    if (this.record(id).view.state !== 'ended') await this.#options.engine.launcher.stop(id, reason, GRACE_MS);
+  /** Ends a session and resolves when it has ended; one that has ended stays as it is. What is edited in its shared documents is saved before. */
+  async stop(id: string, reason: EndReason, graceMs = GRACE_MS): Promise<void> {
+    if (this.record(id).view.state === 'ended') return;
+    await this.#options.documents.flush(id);
+    await this.#options.engine.launcher.stop(id, reason, graceMs);
   }
 
   async stopAll(reason: EndReason): Promise<void> {
@@ -229,7 +246,7 @@ export class Sessions {
     const { basePath, socketPath, token } = session.address;
     this.#running.set(session.id, record);
     const route = { id: session.id, prefix: basePath, target: { socketPath }, authorization: `token ${token}` };
-    proxy.addRoute(route, Date.parse(record.view.activeAt));
+    proxy.addRoute({ ...route, beside: this.#beside(session) }, Date.parse(record.view.activeAt));
     for (const sha256 of record.tokens) proxy.adoptToken(session.id, sha256);
   }
 
@@ -241,9 +258,21 @@ export class Sessions {
     return token;
   }
 
+  #beside({ id, address, shares }: Session): Beside | undefined {
+    if (!shares) return undefined;
+    const { documents } = this.#options;
+    const ready = documents.put({ id, ...address }).then(
+      ({ socketPath, authorization }) => ({ target: { socketPath }, authorization }),
+      // Said in the log by who could not start it.
+      () => undefined,
+    );
+    return { takes: documents.takes, ready };
+  }
+
   #end(session: Session): void {
     const record = this.#running.get(session.id);
     this.#options.proxy.removeRoute(session.id);
+    void this.#options.documents.remove(session.id);
     this.#tokens.delete(session.id);
     if (!record) {
       this.#early.set(session.id, session);

@@ -11,7 +11,7 @@ import { askKernels } from './kernels.ts';
 import { Keys } from './keys.ts';
 import { inside } from './path.ts';
 import { Pools } from './pools.ts';
-import { RouteTable, type Route } from './routes.ts';
+import { RouteTable, type Route, type Target } from './routes.ts';
 import { splice } from './splice.ts';
 import { PATIENCE, Traffic, type Patience } from './traffic.ts';
 
@@ -36,6 +36,8 @@ export interface ProxyOptions {
   readonly upgradeMs?: number | undefined;
 }
 
+type Forward = Extract<Decision, { kind: 'forward' }>;
+
 const UPGRADE_MS = 30_000;
 /** How long a client may go on sending a body that nobody reads any more (rule L4). */
 const LINGER_MS = 10_000;
@@ -51,6 +53,8 @@ export class Proxy {
   readonly #activity: Activity;
   readonly #traffic: Traffic;
   readonly #owner: ExchangeOwner;
+  /** Of sessions for which another server answers a part, where that is. */
+  readonly #besides = new Map<string, Target>();
   #closing = false;
 
   constructor(options: ProxyOptions) {
@@ -80,6 +84,11 @@ export class Proxy {
     this.#pools.hold(route.target);
     if (old) this.#pools.release(old.target);
     this.#activity.add(route.id, activeAt);
+    void route.beside?.ready.then((there) => {
+      if (!there || !this.#table.has(route.id) || this.#besides.has(route.id)) return;
+      this.#besides.set(route.id, there.target);
+      this.#pools.hold(there.target);
+    });
   }
 
   /** Removes every route of a session, its keys, and cuts what is still under way. */
@@ -87,6 +96,8 @@ export class Proxy {
     const routes = this.#table.remove(id);
     this.#traffic.cut(id);
     for (const { target } of routes) this.#pools.release(target);
+    const beside = this.#besides.get(id);
+    if (beside && this.#besides.delete(id)) this.#pools.release(beside);
     this.#keys.forget(id);
     this.#activity.remove(id);
   }
@@ -148,7 +159,7 @@ export class Proxy {
     if (decision.kind === 'pass') return false;
     if (decision.kind === 'answer') this.#refuse(req, res, decision.answer);
     else if (this.#closing) this.#refuse(req, res, leaving(req));
-    else if (decision.kind === 'forward') this.#forward(req, res, decision);
+    else if (decision.kind === 'forward') this.#toServer(req, decision, (server) => this.#forward(req, res, server));
     else if (!this.#options.pages?.(decision.route.id, decision.name, req, res)) this.nothing(req, res);
     return true;
   }
@@ -162,7 +173,7 @@ export class Proxy {
     else if (this.#closing) sendRaw(socket, leaving(req));
     else if (decision.kind === 'inside')
       sendRaw(socket, problemAnswer({ code: 'not_found', message: 'There is nothing at this address.' }, false));
-    else this.#splice(req, socket, head, decision);
+    else this.#toServer(req, decision, (server) => this.#splice(req, socket, head, server));
     return true;
   }
 
@@ -180,7 +191,14 @@ export class Proxy {
     await this.#pools.close();
   }
 
-  #forward(req: IncomingMessage, res: ServerResponse, decision: Extract<Decision, { kind: 'forward' }>): void {
+  /** Finds out which server answers: that of the session, or the one beside it (rule G1). */
+  #toServer({ method = '' }: IncomingMessage, decision: Forward, send: (decision: Forward) => void): void {
+    const { route, tail } = decision;
+    if (!route.beside?.takes(method, tail)) send(decision);
+    else void route.beside.ready.then((there) => send(there ? { ...decision, route: { ...route, ...there } } : decision));
+  }
+
+  #forward(req: IncomingMessage, res: ServerResponse, decision: Forward): void {
     const { route, form, path, tail } = decision;
     const pool = this.#pools.get(route.target);
     if (!pool || !this.#traffic.hasRoom(route.id)) return this.#refuse(req, res, crowded());
@@ -196,7 +214,7 @@ export class Proxy {
     letGo(exchange.req);
   }
 
-  #splice(req: IncomingMessage, socket: Socket, head: Buffer, decision: Extract<Decision, { kind: 'forward' }>): void {
+  #splice(req: IncomingMessage, socket: Socket, head: Buffer, decision: Forward): void {
     const { route, form, path, tail } = decision;
     if (!this.#traffic.hasRoom(route.id)) return sendRaw(socket, crowded());
     const connection = this.#activity.connection(route.id, tail);

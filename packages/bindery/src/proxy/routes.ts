@@ -13,8 +13,18 @@ export interface Route {
   readonly target: Target;
   /** What the session's own server wants to see in `Authorization`, e.g. `token abc`. */
   readonly authorization?: string | undefined;
+  /** Who answers a part of what is below the prefix in the session's place. */
+  readonly beside?: Beside | undefined;
   /** Whatever the caller wants to find again in `routes()`. */
   readonly data?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Another server that answers some requests of a session. Until it is there, those wait for it. */
+export interface Beside {
+  /** @param tail what follows the route's prefix, without the query */
+  readonly takes: (method: string, tail: string) => boolean;
+  /** `target` and `authorization` as a route has them; undefined where it can't be had: the session's own server answers then. */
+  readonly ready: Promise<Pick<Route, 'target' | 'authorization'> | undefined>;
 }
 
 /** What the table says about a path. `hidden`: an escaped slash stands where a route's name would be (rule P4). */

@@ -15,7 +15,7 @@ import { freshUid, RUNTIME, type Place } from './place.ts';
 import { restoreWork } from './restore.ts';
 import type { ServerRuntime } from './server-runtime.ts';
 import { forgetEnded, SessionFolder, sessionIds, type SessionRecord } from './session-folder.ts';
-import { supervisorOrder } from './session-order.ts';
+import { shares, supervisorOrder } from './session-order.ts';
 
 export interface LocalLauncherParts {
   readonly place: Place;
@@ -92,6 +92,7 @@ export class LocalLauncher implements Launcher {
       basePath: `/s/${order.id}/`,
       startedAt: instant(clock),
       isolated: place.isolated,
+      shares: shares(order, place.config),
     };
     await folder.writeRecord(record);
     return record;

@@ -17,19 +17,34 @@ export interface ServerRuntime {
   readonly python: Interpreter;
 }
 
-/** Parts of JupyterLab that ask for what is not there: the news of a machine that may have no network, language servers. */
-const DISABLED = { '@jupyterlab/apputils-extension:announcements': true, '@jupyterlab/lsp-extension': true };
+/**
+ * Parts of JupyterLab that ask for what is not there: the news of a machine that may have no network, language servers, a timeline of documents; and
+ * one that makes links which open nothing for others.
+ */
+const DISABLED = {
+  '@jupyterlab/apputils-extension:announcements': true,
+  '@jupyterlab/lsp-extension': true,
+  '@jupyter/docprovider-extension:statusBarTimeline': true,
+  '@jupyter/collaboration-extension:shared-link': true,
+};
 
 const Record = z.object({
   python: z.object({ path: z.string(), version: z.string(), prefix: z.string(), build: z.string(), from: z.enum(['machine', 'managed']) }),
 });
 
-const readLock = (): Promise<string> => readFile(join(RUNTIME, 'requirements.lock'), 'utf8');
+/** Where, in the prefix, the parts of JupyterLab lie by which documents are shared: found only by a session that is told so (runtime/serve.py). */
+export const SHARED_EXTENSIONS = 'share/bindery/labextensions';
+const SHARED_NAMES = ['docprovider-extension', 'collaboration-extension'];
+
+async function readLock(): Promise<string> {
+  const locks = ['requirements.lock', 'labextensions.lock'].map((name) => readFile(join(RUNTIME, name), 'utf8'));
+  return (await Promise.all(locks)).join('');
+}
 
 function runtimeFolder(place: Place, lock: string): string {
   const key = createHash('sha256')
     .update(lock)
-    .update(JSON.stringify(DISABLED))
+    .update(JSON.stringify([DISABLED, SHARED_EXTENSIONS, SHARED_NAMES]))
     .update(process.arch)
     .update(place.isolated ? '' : place.folders.fixed)
     .digest('hex')
@@ -75,6 +90,7 @@ export async function serverRuntime(
       log,
     );
     await rm(join(part, 'prefix', 'share', 'jupyter', 'kernels'), { recursive: true, force: true }); // kernels are the user's
+    await setApart(join(part, 'prefix'));
     const lab = join(part, 'prefix', 'etc', 'jupyter', 'labconfig');
     await mkdir(lab, { recursive: true });
     await writeFile(join(lab, 'page_config.json'), JSON.stringify({ disabledExtensions: DISABLED }));
@@ -86,6 +102,13 @@ export async function serverRuntime(
     throw error;
   }
   return (await readRuntime(place, folder))!;
+}
+
+/** They switch parts of JupyterLab off as soon as it finds them, also where nobody answers what they ask: then no notebook would open. */
+async function setApart(prefix: string): Promise<void> {
+  const apart = join(prefix, SHARED_EXTENSIONS, '@jupyter');
+  await mkdir(apart, { recursive: true });
+  for (const name of SHARED_NAMES) await rename(join(prefix, 'share/jupyter/labextensions/@jupyter', name), join(apart, name));
 }
 
 async function readRuntime(place: Place, folder: string): Promise<ServerRuntime | undefined> {

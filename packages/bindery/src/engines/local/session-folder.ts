@@ -22,6 +22,8 @@ const SessionRecord = z.object({
   basePath: z.string(),
   startedAt: Instant,
   isolated: z.boolean(),
+  /** Whether its JupyterLab has the parts by which documents are shared. */
+  shares: z.boolean().default(false),
 });
 export type SessionRecord = z.infer<typeof SessionRecord>;
 
@@ -109,6 +111,7 @@ export class SessionFolder {
       source: record.source as Session['source'],
       startedAt: record.startedAt,
       isolated: record.isolated,
+      shares: record.shares,
       address: { socketPath: this.file('jupyter.sock'), token: record.token, basePath: record.basePath },
     };
     if (!ended) return { ...common, state: 'running' };

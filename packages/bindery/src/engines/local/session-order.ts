@@ -3,6 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { SessionOrder } from '../../contracts/engine.ts';
+import type { Config } from '../../base/config.ts';
 import type { Uv } from '../../clients/uv.ts';
 import { bounded, makeOverlay, trust, wayOut, type Overlay } from './enclosure.ts';
 import type { Egress } from './egress/egress.ts';
@@ -12,7 +13,7 @@ import { ownIndex, ownVariables, started } from './own-user.ts';
 import { ownFolder, RUNTIME, writeIdentity, type Place } from './place.ts';
 import { BECOME } from './script.ts';
 import { INSIDE, userEnv, type Paths, type Sandbox } from './sandbox.ts';
-import type { ServerRuntime } from './server-runtime.ts';
+import { SHARED_EXTENSIONS, type ServerRuntime } from './server-runtime.ts';
 import type { SessionFolder } from './session-folder.ts';
 import { contentCopies, leftoversOf, sessionPaths } from './session-paths.ts';
 import { makeVenv } from './session-venv.ts';
@@ -87,6 +88,7 @@ export async function supervisorOrder(
       shell: ['/bin/bash'],
       copy: order.plan.start || order.restore ? [] : contentCopies(order, at),
       exclude: EXCLUDE,
+      shared: shares(order, place.config) ? `${at.server}/${SHARED_EXTENSIONS}` : null,
       forward: parts.egress
         ? ['/opt/bindery/server/bin/python', '-I', '-S', '-B', '/opt/bindery/forward.py', `${INSIDE.egress}/${parts.egress.socketName}`]
         : null,
@@ -95,6 +97,11 @@ export async function supervisorOrder(
     remove: [home, folder.file('overlay'), folder.file('etc'), folder.file('jupyter.sock'), ...(loose ? [loose.venv, loose.tmp] : [])],
   };
   return { order: plain, group };
+}
+
+/** True where the session's server is ours, so that its JupyterLab is known to understand the hub about shared documents. */
+export function shares({ lock, plan }: SessionOrder, { session }: Config): boolean {
+  return session.share && lock.layout === 'split' && !plan.start;
 }
 
 /** The network that the operator wants is promised, or nothing starts. */

@@ -6,6 +6,7 @@ of file asks the server to end. Nothing secret is in the command line or the env
 ORDER: {"listen": fd of a listening UNIX socket, "ready": fd that gets one byte when the server answers,
         "token": the server's token, "base": "/s/<id>/", "root": folder, "open": "lab" or "lab/tree/...",
         "copy": [[from, to], ...] folders copied before the server starts, "exclude": [lines for .git/info/exclude],
+        "shared": folder of the parts of JupyterLab by which documents are shared, or null,
         "forward": command that makes the network's way out, or null, "shell": the terminals' shell}
 """
 
@@ -138,6 +139,8 @@ def settings(order):
     config.LabApp.news_url = None
     config.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
     config.LabServerApp.blocked_extensions_uris = ""
+    if order.get("shared"):
+        config.LabApp.extra_labextensions_path = [order["shared"]]
     return config
 
 

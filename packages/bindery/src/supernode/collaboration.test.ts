@@ -1,0 +1,408 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { createServer, request as ask, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { parseNotebook, writeNotebook } from '@bindery/rtc/notebook/nbformat.ts';
+import { cellsOf, readNotebook } from '@bindery/rtc/notebook/shared-notebook.ts';
+import type { Role } from '@bindery/rtc/room/room.ts';
+import type * as Y from 'yjs';
+import { JupyterServer } from '../../../../test/fakes/jupyter-server.ts';
+import { LabClient } from '../../../../test/fakes/lab-client.ts';
+import { until } from '../../../../test/fakes/until.ts';
+import { makeLog } from '../base/log.ts';
+import { Collaboration, isOurs } from './collaboration.ts';
+
+let jupyter: JupyterServer;
+before(async () => {
+  jupyter = await JupyterServer.start();
+});
+after(() => jupyter[Symbol.asyncDispose]());
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).toReversed()) await end();
+});
+
+interface Session {
+  readonly format: string;
+  readonly type: string;
+  readonly fileId: string;
+  readonly sessionId: string;
+}
+
+/** The documents of the Jupyter server, as the proxy reaches them; `?role=` stands for what the proxy knows. */
+class Edge {
+  readonly collaboration: Collaboration;
+  readonly folder: string;
+  readonly port: number;
+  readonly close: () => Promise<void>;
+
+  private constructor(collaboration: Collaboration, folder: string, port: number, close: () => Promise<void>) {
+    this.collaboration = collaboration;
+    this.folder = folder;
+    this.port = port;
+    this.close = close;
+  }
+
+  static async open(folder?: string): Promise<Edge> {
+    const own = folder ?? (await mkdtemp(join(tmpdir(), 'collaboration-')));
+    if (folder === undefined) ends.push(() => rm(own, { recursive: true }));
+    const collaboration = await Collaboration.open({
+      address: jupyter,
+      folder: own,
+      roleOf: ({ headers }) => headers['x-role'] as Role | undefined,
+      log: makeLog('silent'),
+      saveMs: 20,
+      watchMs: 20,
+    });
+    const server = createServer((request, response) => void collaboration.handle(request, response));
+    server.on('upgrade', (request, socket, head) => collaboration.upgrade(request, socket, head));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    let closing: Promise<void> | undefined;
+    const close = (): Promise<void> =>
+      (closing ??= collaboration.close().then(() => {
+        server.closeAllConnections();
+        server.close();
+      }));
+    ends.push(close);
+    return new Edge(collaboration, own, (server.address() as AddressInfo).port, close);
+  }
+
+  async ask(method: string, path: string, body?: unknown, role: Role | '' = 'admin'): Promise<{ status: number; said: unknown }> {
+    const sent = ask({
+      port: this.port,
+      host: '127.0.0.1',
+      path: `/base/${path}`,
+      method,
+      agent: false,
+      ...(role ? { headers: { 'x-role': role } } : {}),
+    });
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      sent.once('response', resolve).once('error', reject);
+    });
+    const said = await textOf(answer);
+    return { status: answer.statusCode ?? 0, said: said === '' ? undefined : (JSON.parse(said) as unknown) };
+  }
+
+  async session(path: string, what = { format: 'json', type: 'notebook' }): Promise<Session> {
+    const { status, said } = await this.ask('PUT', `api/collaboration/session/${encodeURIComponent(path)}`, what);
+    assert.ok(status === 200 || status === 201, `${status} ${JSON.stringify(said)}`);
+    return said as Session;
+  }
+
+  room({ format, type, fileId, sessionId }: Session, role: Role = 'admin'): LabClient {
+    const client = new LabClient(
+      `ws://127.0.0.1:${this.port}/base/api/collaboration/room/${format}:${type}:${fileId}?sessionId=${sessionId}`,
+      { headers: { 'x-role': role } },
+    );
+    ends.push(() => client.close());
+    return client;
+  }
+
+  async client(path: string, what?: { format: string; type: string }): Promise<LabClient> {
+    const client = this.room(await this.session(path, what));
+    await client.synced;
+    return client;
+  }
+}
+
+const file = (name: string): string => join(jupyter.folder, 'root', name);
+const TEXT = { format: 'text', type: 'file' };
+let count = 0;
+
+const cell = (id: string, source: string) => ({ cell_type: 'code', execution_count: null, id, metadata: {}, outputs: [], source });
+const content = (...cells: object[]): string =>
+  writeNotebook(parseNotebook(JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: { a: 1.5 }, cells })).notebook);
+
+async function notebook(...cells: object[]): Promise<string> {
+  const name = `book-${count++}.ipynb`;
+  await writeFile(file(name), content(...cells));
+  return name;
+}
+
+async function text(content: string): Promise<string> {
+  const name = `text-${count++}.txt`;
+  await writeFile(file(name), content);
+  return name;
+}
+
+const sourceOf = ({ doc }: LabClient, index = 0): Y.Text => (cellsOf(doc).get(index) as Y.Map<Y.Text>).get('source') as Y.Text;
+const sources = ({ doc }: LabClient): string[] => readNotebook(doc).cells.map(({ source }) => source);
+const stateOf = ({ doc }: LabClient): Record<string, unknown> => doc.getMap('state').toJSON();
+const saved = (name: string): Promise<string> => readFile(file(name), 'utf8');
+
+describe('the documents of a Jupyter server', () => {
+  it('A1 opens a notebook, and knows it again', async () => {
+    const edge = await Edge.open();
+    const name = await notebook(cell('a', '1 + 1'));
+    const path = `api/collaboration/session/${name}`;
+    const first = await edge.ask('PUT', path, { format: 'json', type: 'notebook' });
+    const again = await edge.ask('PUT', path, { format: 'json', type: 'notebook' });
+    assert.deepEqual([first.status, again.status], [201, 200]);
+    assert.deepEqual(first.said, again.said);
+    const client = edge.room(first.said as Session);
+    await client.synced;
+    assert.deepEqual(sources(client), ['1 + 1']);
+    const { path: told, dirty, hash } = stateOf(client);
+    assert.deepEqual([told, dirty, String(hash).length], [name, false, 64]);
+  });
+
+  it('A1 says what there is not, and what can not be', async () => {
+    const edge = await Edge.open();
+    const put = async (path: string, body: unknown) => edge.ask('PUT', `api/collaboration/session/${path}`, body);
+    assert.equal((await put('none.ipynb', { format: 'json', type: 'notebook' })).status, 404);
+    assert.equal((await put(await text(''), { format: 'base64', type: 'file' })).status, 400);
+    assert.equal((await put(await text(''), 'text')).status, 400);
+    assert.equal((await edge.ask('GET', 'api/collaboration/timeline/a.ipynb?format=json&&type=notebook')).status, 501);
+    assert.equal((await edge.ask('PUT', 'api/collaboration/fork/json:notebook:a')).status, 501);
+    assert.equal((await edge.ask('PUT', 'api/collaboration/session/x', TEXT, '')).status, 403);
+    assert.equal((await edge.ask('POST', 'api/collaboration/nothing')).status, 404);
+  });
+
+  it('A1 tells the page why a notebook can not be opened', async () => {
+    const edge = await Edge.open();
+    const name = `old-${count++}.ipynb`;
+    await writeFile(file(name), '{"nbformat": 4, "cells": [');
+    const client = edge.room(await edge.session(name));
+    const { code, reason } = await client.closed;
+    assert.equal(code, 1003);
+    const said = JSON.parse(reason) as { reason: string; errorReason: string };
+    assert.equal(said.reason, 'initialization_error');
+    assert.match(said.errorReason, /Unreadable|not valid/i);
+    const lost = await notebook();
+    const session = await edge.session(lost);
+    await rm(file(lost));
+    await edge.close();
+    const next = await Edge.open(edge.folder);
+    assert.equal((await next.room(session).closed).code, 4404);
+  });
+
+  it('J2 sends away who knows another history', async () => {
+    const edge = await Edge.open();
+    const session = await edge.session(await notebook(cell('a', '')));
+    const client = edge.room({ ...session, sessionId: 'of another time' });
+    const { code, reason } = await client.closed;
+    assert.deepEqual([code, JSON.parse(reason)], [1003, { reason: 'unknown_session', sessionId: session.sessionId, reloadable: true }]);
+    assert.deepEqual(sources(client), []);
+  });
+
+  it('A2 has rooms that are no files', async () => {
+    const edge = await Edge.open();
+    const options = { headers: { 'x-role': 'admin' } };
+    const url = `ws://127.0.0.1:${edge.port}/base/api/collaboration/room/`;
+    const [one, other] = [
+      new LabClient(`${url}JupyterLab:globalAwareness`, options),
+      new LabClient(`${url}JupyterLab:globalAwareness`, options),
+    ];
+    ends.push(
+      () => one.close(),
+      () => other.close(),
+    );
+    await Promise.all([one.synced, other.synced]);
+    one.doc.getMap('m').set('a', 1);
+    await until('the other has it', () => other.doc.getMap('m').get('a') === 1);
+    for (const name of ['json:notebook:no-such-file', 'a:b:c:d', 'a%2Fb']) {
+      const client = new LabClient(`${url}${name}`, options);
+      assert.ok([4401, 4404].includes((await client.closed).code), name);
+    }
+  });
+
+  it('D1 shares edits, and saves them', async () => {
+    const edge = await Edge.open();
+    const name = await notebook(cell('a', 'x = 1'));
+    const [one, other] = [await edge.client(name), await edge.client(name)];
+    sourceOf(one).insert(5, '0');
+    await until('the other sees it', () => sources(other)[0] === 'x = 10');
+    await until('it is in the file', async () => (await saved(name)) === content(cell('a', 'x = 10')));
+    await until('nothing is unsaved', () => stateOf(other)['dirty'] === false);
+  });
+
+  it('D1 saves when it is asked to, and answers', async () => {
+    const edge = await Edge.open();
+    const name = await text('a');
+    const client = await edge.client(name, TEXT);
+    client.present({ autosave: false });
+    client.doc.getText('source').insert(1, 'b');
+    await until('it is unsaved', () => stateOf(client)['dirty'] === true);
+    client.save();
+    await until('the answer', () => client.saves.length === 1);
+    assert.deepEqual(client.saves, ['success']);
+    assert.equal(await saved(name), 'ab');
+  });
+
+  it('D2 brings in what others write to the file, and keeps what was edited', async () => {
+    const edge = await Edge.open();
+    const name = await notebook(cell('a', 'one'), cell('b', 'two'));
+    const client = await edge.client(name);
+    sourceOf(client, 0).insert(0, 'mine ');
+    await writeFile(file(name), content(cell('a', 'one'), cell('b', 'two of theirs'), cell('c', 'new')));
+    await until('both are there', () => sources(client).join() === 'mine one,two of theirs,new');
+    await until(
+      'both are saved',
+      async () => (await saved(name)) === content(cell('a', 'mine one'), cell('b', 'two of theirs'), cell('c', 'new')),
+    );
+  });
+
+  it('D2 keeps a version of a text that can not be merged beside it', async () => {
+    const edge = await Edge.open();
+    const name = await text('the line\n');
+    const client = await edge.client(name, TEXT);
+    client.present({ autosave: false });
+    client.doc.getText('source').insert(4, 'edited ');
+    await until('it is known', () => stateOf(client)['dirty'] === true);
+    await writeFile(file(name), 'the written line\n');
+    await until('there is a copy', async () =>
+      (await readdir(jupyter.folder + '/root')).some((each) => each.includes(`${name.slice(0, -4)}.conflict-`)),
+    );
+    assert.equal(client.doc.getText('source').toJSON(), 'the edited line\n');
+    const copy = (await readdir(jupyter.folder + '/root')).find((each) => each.includes(`${name.slice(0, -4)}.conflict-`));
+    assert.equal(await saved(copy ?? ''), 'the written line\n');
+  });
+
+  it('D3 does nothing when a file is only touched', async () => {
+    const edge = await Edge.open();
+    const name = await notebook(cell('a', 'one'));
+    const client = await edge.client(name);
+    let updates = 0;
+    client.doc.on('update', () => updates++);
+    const before = (await stat(file(name))).ino;
+    const later = new Date(Date.now() + 5000);
+    await utimes(file(name), later, later);
+    const marker = await text('m');
+    const other = await edge.client(marker, TEXT);
+    await writeFile(file(marker), 'changed');
+    await until('a later change was seen', () => other.doc.getText('source').toJSON() === 'changed');
+    assert.equal(updates, 0);
+    assert.equal((await stat(file(name))).ino, before);
+  });
+
+  it('D4 does not make a deleted file again by itself, but does when asked', async () => {
+    const edge = await Edge.open();
+    const name = await text('kept');
+    const client = await edge.client(name, TEXT);
+    assert.equal((await edge.ask('DELETE', `api/contents/${name}`)).status, 204);
+    client.doc.getText('source').insert(0, 'still ');
+    await until('it is unsaved', () => stateOf(client)['dirty'] === true);
+    const marker = await text('m');
+    const other = await edge.client(marker, TEXT);
+    other.doc.getText('source').insert(0, 'x');
+    await until('a later edit was saved', async () => (await saved(marker)) === 'xm');
+    await assert.rejects(saved(name), /ENOENT/);
+    client.save();
+    await until('it is saved', () => client.saves.at(-1) === 'success');
+    assert.equal(await saved(name), 'still kept');
+  });
+
+  it('I1 follows a file that is renamed, and a folder', async () => {
+    const edge = await Edge.open();
+    const name = await text('a');
+    const client = await edge.client(name, TEXT);
+    client.doc.getText('source').insert(0, 'unsaved ');
+    const { status, said } = await edge.ask('PATCH', `api/contents/${name}`, { path: `moved-${name}` });
+    assert.deepEqual([status, (said as { path: string }).path], [200, `moved-${name}`]);
+    await until('its path is told', () => stateOf(client)['path'] === `moved-${name}`);
+    client.doc.getText('source').insert(0, 'and ');
+    await until('it is saved there', async () => (await saved(`moved-${name}`)) === 'and unsaved a');
+    await assert.rejects(saved(name), /ENOENT/);
+    const folder = `folder-${count++}`;
+    await edge.ask('PATCH', `api/contents/moved-${name}`, { path: `gone-${name}` });
+    await jupyter.ask('PUT', `api/contents/${folder}`, { type: 'directory' });
+    await jupyter.ask('PUT', `api/contents/${folder}/in.txt`, { type: 'file', format: 'text', content: 'in' });
+    const inside = await edge.client(`${folder}/in.txt`, TEXT);
+    await edge.ask('PATCH', `api/contents/${folder}`, { path: `${folder}-2` });
+    await until('its path is told', () => stateOf(inside)['path'] === `${folder}-2/in.txt`);
+    assert.equal((await edge.session(`${folder}-2/in.txt`, TEXT)).fileId, (await edge.session(`${folder}-2/in.txt`, TEXT)).fileId);
+    const refused = await edge.ask('PATCH', `api/contents/gone-${name}`, { path: `${folder}-2/in.txt` });
+    assert.equal(refused.status, 409);
+  });
+
+  it('A4 lets only those rename and delete who may run code', async () => {
+    const edge = await Edge.open();
+    const name = await text('a');
+    for (const role of ['read', 'edit'] as const) {
+      assert.equal((await edge.ask('DELETE', `api/contents/${name}`, undefined, role)).status, 403);
+      assert.equal((await edge.ask('PATCH', `api/contents/${name}`, { path: 'b' }, role)).status, 403);
+    }
+    assert.equal(await saved(name), 'a');
+  });
+
+  it('D5 goes on after a restart where it was, with what was not saved', async () => {
+    const first = await Edge.open();
+    const name = await notebook(cell('a', 'one'), cell('b', 'two'));
+    const client = await first.client(name);
+    client.present({ autosave: false });
+    sourceOf(client, 0).insert(3, ' edited');
+    await until('it is unsaved', () => stateOf(client)['dirty'] === true);
+    const session = await first.session(name);
+    await first.close();
+    await client.closed;
+    assert.equal(await saved(name), content(cell('a', 'one'), cell('b', 'two')));
+    await writeFile(file(name), content(cell('a', 'one'), cell('b', 'two, written meanwhile')));
+    const next = await Edge.open(first.folder);
+    assert.deepEqual(await next.session(name), session);
+    const back = next.room(session);
+    await back.synced;
+    assert.deepEqual(sources(back), ['one edited', 'two, written meanwhile']);
+  });
+
+  it('D5 does not take its own last write for that of another', async () => {
+    const first = await Edge.open();
+    const name = await text('a\n');
+    const client = await first.client(name, TEXT);
+    client.doc.getText('source').insert(0, 'b');
+    await until('it is saved', async () => (await saved(name)) === 'ba\n');
+    client.doc.getText('source').insert(0, 'c');
+    await until('it is saved', async () => (await saved(name)) === 'cba\n');
+    await first.close();
+    // As a crash leaves it between the write to the file and the word of it.
+    const [base = ''] = await readdir(join(first.folder, 'bases'));
+    await writeFile(join(first.folder, 'bases', base), JSON.stringify({ base: 'a\n', next: 'cba\n' }));
+    const next = await Edge.open(first.folder);
+    const back = await next.client(name, TEXT);
+    assert.equal(back.doc.getText('source').toJSON(), 'cba\n');
+    assert.deepEqual(
+      (await readdir(join(jupyter.folder, 'root'))).filter((each) => each.includes(`${name.slice(0, -4)}.conflict`)),
+      [],
+    );
+  });
+
+  it('D6 says that it could not save, and saves as soon as it can', async () => {
+    const edge = await Edge.open();
+    const name = await text('a');
+    const client = await edge.client(name, TEXT);
+    await rename(file(name), file(`${name}.away`));
+    await jupyter.ask('PUT', `api/contents/${name}`, { type: 'directory' });
+    client.doc.getText('source').insert(0, 'b');
+    client.save();
+    await until('it is refused', () => client.saves.at(-1) === 'failed');
+    assert.equal(typeof stateOf(client)['error'], 'string');
+    await rm(file(name), { recursive: true });
+    await rename(file(`${name}.away`), file(name));
+    await until('it is saved', async () => (await saved(name)) === 'ba');
+    await until('it is said', () => stateOf(client)['dirty'] === false);
+  });
+
+  it('A5 takes of a server what is its own, and nothing else', () => {
+    const ours = [
+      ['PUT', 'api/collaboration/session/a'],
+      ['GET', 'api/collaboration/room/json:notebook:a'],
+      ['POST', 'api/kernels/1-2/execute'],
+      ['PATCH', 'api/contents/a/b.txt'],
+      ['DELETE', 'api/contents/a'],
+    ] as const;
+    const theirs = [
+      ['GET', 'api/contents/a'],
+      ['PUT', 'api/contents/a'],
+      ['DELETE', 'api/contents/a/checkpoints/1'],
+      ['POST', 'api/kernels/1/interrupt'],
+      ['GET', 'lab/tree/api/collaboration/'],
+      ['DELETE', 'api/kernels/1'],
+    ] as const;
+    for (const [method, tail] of ours) assert.equal(isOurs(method, tail), true, tail);
+    for (const [method, tail] of theirs) assert.equal(isOurs(method, tail), false, tail);
+  });
+});

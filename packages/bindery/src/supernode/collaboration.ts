@@ -1,0 +1,292 @@
+import { createHash } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { z } from 'zod';
+import { BinderyError } from '@bindery/wire/errors.ts';
+import type { Role } from '@bindery/rtc/room/room.ts';
+import type { Logger } from '../base/log.ts';
+import { DOCPROVIDER } from '../relay/dialect.ts';
+import { roomOf } from '../relay/places.ts';
+import { Refusal, Relay, type Admission, type RelayOptions } from '../relay/relay.ts';
+import type { Occupant, RelayRoom } from '../relay/relay-room.ts';
+import { FileIds } from './file-ids.ts';
+import { encoded, JupyterError, JupyterServer, type Answer, type JupyterAddress } from './jupyter-server.ts';
+import { kindOf, type Kind } from './kinds.ts';
+import { Moves } from './moves.ts';
+import { SharedFile } from './shared-file.ts';
+
+export interface CollaborationOptions {
+  readonly address: JupyterAddress;
+  /** Where documents are kept; made if it is not there. */
+  readonly folder: string;
+  /** What whoever sent a request may do; undefined for nothing at all. */
+  readonly roleOf: (request: IncomingMessage) => Role | undefined;
+  readonly log: Logger;
+  readonly relay?: Pick<RelayOptions, 'maxConnections' | 'maxMessageBytes' | 'idleMs'>;
+  readonly saveMs?: number;
+  readonly watchMs?: number;
+}
+
+const MOST_BODY = 1024 * 1024;
+/** Characters of a room's name, and of a path. */
+const LONGEST_NAME = 512;
+const LONGEST_PATH = 4096;
+
+/** A room that is no file: of fewer than three parts. */
+const TRANSIENT = /^[^:/]*(?::[^:/]*)?$/;
+const FILE_ROOM = /^(?<format>[a-z0-9]+):(?<type>[a-z]+):(?<id>[\w-]+)$/;
+const SessionRequest = z.object({ format: z.string(), type: z.string() });
+const Rename = z.object({ path: z.string().max(LONGEST_PATH) });
+
+const NOT_OFFERED = 'This server keeps no timeline and no forks of documents.';
+
+/** A part of JupyterLab's collaboration API that is answered here: method and path below the server's base address. */
+interface Call {
+  readonly request: IncomingMessage;
+  readonly role: Role;
+  /** What the path's pattern caught, decoded. */
+  readonly rest: string;
+}
+
+/** Everything that the documents of one Jupyter server need: rooms, the files behind them, and JupyterLab's API for both (`SPEC.md`, A). */
+export class Collaboration {
+  readonly #options: CollaborationOptions;
+  readonly #server: JupyterServer;
+  readonly #ids: FileIds;
+  readonly #relay: Relay;
+  readonly #base: string;
+  readonly #moves = new Moves();
+  readonly #files = new Map<string, SharedFile>();
+  #isClosed = false;
+
+  private constructor(options: CollaborationOptions, ids: FileIds) {
+    this.#options = options;
+    this.#server = new JupyterServer(options.address);
+    this.#base = new URL(options.address.url).pathname;
+    this.#ids = ids;
+    this.#relay = new Relay({
+      folder: join(options.folder, 'rooms'),
+      admit: async (request) => this.#admit(request),
+      occupy: async (name, room) => this.#occupy(name, room),
+      ...options.relay,
+    });
+  }
+
+  static async open(options: CollaborationOptions): Promise<Collaboration> {
+    await mkdir(join(options.folder, 'bases'), { recursive: true, mode: 0o700 });
+    return new Collaboration(options, await FileIds.open(join(options.folder, 'files.json')));
+  }
+
+  /** Answers a request that `isOurs`. Never throws. */
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { status, type, text } = await this.#answer(request).catch((error: unknown) => problem(error));
+    response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+    response.end(text);
+  }
+
+  /** Takes an upgrade over. Never throws. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#relay.upgrade(request, socket, head);
+  }
+
+  /** Saves everything that is open and edited, for example before the server ends. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.#files.values()].map(async (file) => (file.isBusy() ? file.save() : undefined)));
+  }
+
+  /** Saves, sends everybody away to come again, and ends. With `forget`, what is kept on the disk goes too. */
+  async close(how: { readonly forget: boolean } = { forget: false }): Promise<void> {
+    this.#isClosed = true;
+    await this.#relay.close();
+    await this.#server.close();
+    if (how.forget) await rm(this.#options.folder, { recursive: true, force: true });
+  }
+
+  async #answer(request: IncomingMessage): Promise<Answer> {
+    const role = this.#options.roleOf(request);
+    if (role === undefined) throw new JupyterError(403, 'Nobody may do this without a role.');
+    const path = this.#tail(request);
+    const { method = 'GET' } = request;
+    for (const [of, pattern, answer] of this.#api) {
+      const rest = of === method ? decoded(pattern.exec(path)?.[1]) : undefined;
+      if (rest !== undefined) return answer({ request, role, rest });
+    }
+    throw new JupyterError(404, 'There is nothing at this address.');
+  }
+
+  readonly #api: readonly (readonly [string, RegExp, (call: Call) => Promise<Answer>])[] = [
+    ['PUT', /^api\/collaboration\/session\/(.+)$/, async (call) => this.#session(call)],
+    ['PATCH', /^api\/contents\/(.+)$/, async (call) => this.#rename(call)],
+    ['DELETE', /^api\/contents\/(.+)$/, async (call) => this.#remove(call)],
+    ['GET', /^api\/collaboration\/(?:timeline|fork)(\/.*|)$/, notOffered],
+    ['PUT', /^api\/collaboration\/(?:undo_redo|fork)(\/.*|)$/, notOffered],
+    ['DELETE', /^api\/collaboration\/fork(\/.*|)$/, notOffered],
+  ];
+
+  /** Below the server's base address, without the query. */
+  #tail({ url = '' }: IncomingMessage): string {
+    const [path = ''] = url.split('?');
+    return path.startsWith(this.#base) ? path.slice(this.#base.length) : '';
+  }
+
+  /** `PUT api/collaboration/session/{path}`: the id of a file and the name of its document's history (A1). */
+  async #session({ request, rest }: Call): Promise<Answer> {
+    const asked = SessionRequest.safeParse(await jsonBody(request));
+    if (!asked.success) throw new JupyterError(400, 'The body names a format and a type.');
+    const { format, type } = asked.data;
+    if (!kindOf(format, type)) throw new JupyterError(400, `Files of type ${type} in format ${format} can't be shared.`);
+    const path = cleaned(rest);
+    const stat = await this.#server.stat(path);
+    const { id, isNew } = await this.#ids.index(stat.path);
+    // Why it can't be opened is said where the page can show it: when it enters the room.
+    const room = await this.#relay.room(`${format}:${type}:${id}`).catch(() => undefined);
+    return json(isNew ? 201 : 200, { format, type, fileId: id, sessionId: room?.lineage ?? id });
+  }
+
+  /** `PATCH api/contents/{path}`: to the server, and then the documents know their new paths (A4). */
+  async #rename({ request, role, rest }: Call): Promise<Answer> {
+    mayChange(role);
+    const body = Rename.safeParse(await jsonBody(request));
+    if (!body.success) throw new JupyterError(400, 'The body names a path.');
+    return this.#moves.move(async () => {
+      const from = cleaned(rest);
+      const answer = await this.#server.ask('PATCH', `api/contents/${encoded(from)}`, JSON.stringify(body.data));
+      if (answer.status < 300) {
+        const moved = await this.#ids.move(from, cleaned(body.data.path));
+        await Promise.all(moved.map(async ({ id, path }) => Promise.all(this.#filesOf(id).map(async (file) => file.moved(path)))));
+      }
+      return answer;
+    });
+  }
+
+  async #remove({ role, rest }: Call): Promise<Answer> {
+    mayChange(role);
+    return this.#moves.move(async () => {
+      const path = cleaned(rest);
+      const answer = await this.#server.ask('DELETE', `api/contents/${encoded(path)}`);
+      if (answer.status < 300) await this.#ids.remove(path);
+      return answer;
+    });
+  }
+
+  #filesOf(id: string): SharedFile[] {
+    return [...this.#files].flatMap(([room, file]) => (room.endsWith(`:${id}`) ? [file] : []));
+  }
+
+  #admit(request: IncomingMessage): Admission | string {
+    const role = this.#options.roleOf(request);
+    if (role === undefined) return 'Nobody may enter without a role.';
+    const tail = this.#tail(request);
+    const query = new URLSearchParams(request.url?.split('?')[1] ?? '');
+    const stock = decoded(/^api\/collaboration\/room\/(.+)$/.exec(tail)?.[1]);
+    const found = stock === undefined ? roomOf(tail.replace(/^api\/bindery/, '')) : { room: stock, dialect: DOCPROVIDER };
+    if (!found || found.room.length > LONGEST_NAME) return 'There is no room at this address.';
+    if (!TRANSIENT.test(found.room) && !FILE_ROOM.test(found.room)) return 'This is no name of a room.';
+    const lineage = query.get('sessionId');
+    return { ...found, role, user: {}, ...(lineage === null ? {} : { lineage }) };
+  }
+
+  async #occupy(name: string, room: RelayRoom): Promise<Occupant | undefined> {
+    const { format = '', type = '', id = '' } = FILE_ROOM.exec(name)?.groups ?? {};
+    if (id === '') return undefined;
+    const kind = kindOf(format, type);
+    const path = this.#ids.pathOf(id);
+    if (!kind || path === undefined) throw new Refusal(4404, 'There is no such file.');
+    try {
+      return await this.#open(name, room, kind, path);
+    } catch (error) {
+      throw refusal(error);
+    }
+  }
+
+  async #open(name: string, room: RelayRoom, kind: Kind, path: string): Promise<Occupant> {
+    const { folder, log, saveMs, watchMs } = this.#options;
+    const file = await SharedFile.open({
+      room,
+      server: this.#server,
+      kind,
+      path,
+      baseFile: join(folder, 'bases', createHash('sha256').update(name).digest('hex')),
+      steady: async (work) => this.#moves.steady(work),
+      log,
+      ...(saveMs === undefined ? {} : { saveMs }),
+      ...(watchMs === undefined ? {} : { watchMs }),
+    });
+    this.#files.set(name, file);
+    return {
+      isBusy: () => !this.#isClosed && file.isBusy(),
+      save: async () => file.save(),
+      leave: async () => {
+        await file.leave();
+        this.#files.delete(name);
+      },
+    };
+  }
+}
+
+/** True for what a collaboration answers, of all that is below a Jupyter server's base address. */
+export function isOurs(method: string, tail: string): boolean {
+  return (
+    /^api\/(?:collaboration|bindery)\//.test(tail) ||
+    (method === 'POST' && /^api\/kernels\/[^/]+\/execute$/.test(tail)) ||
+    ((method === 'PATCH' || method === 'DELETE') && /^api\/contents\/[^?]/.test(tail) && !/\/checkpoints(?:\/[^/]*)?$/.test(tail))
+  );
+}
+
+/** As the page is told when a room can't be entered: JupyterLab shows the text of 1003, and has a word of its own for 4404. */
+function refusal(error: unknown): unknown {
+  if (error instanceof JupyterError && error.status === 404) return new Refusal(4404, 'There is no such file.');
+  const said = error instanceof JupyterError || error instanceof BinderyError ? error.message : undefined;
+  if (said === undefined) return error;
+  // The whole has 120 bytes.
+  return new Refusal(1003, JSON.stringify({ reason: 'initialization_error', reloadable: false, errorReason: said.slice(0, 48) }));
+}
+
+function problem(error: unknown): Answer {
+  if (error instanceof JupyterError) return json(error.status === 0 ? 502 : error.status, { message: error.message });
+  if (error instanceof BinderyError) return json(error.status, { message: error.message });
+  return json(500, { message: 'This is a fault of the server.' });
+}
+
+function json(status: number, body: unknown): Answer {
+  return { status, type: 'application/json', text: JSON.stringify(body) };
+}
+
+async function notOffered(): Promise<Answer> {
+  return json(501, { message: NOT_OFFERED });
+}
+
+/** What changes files or runs code is for those who may do so. */
+function mayChange(role: Role): void {
+  if (role !== 'execute' && role !== 'admin') throw new JupyterError(403, `This needs the role execute, and yours is ${role}.`);
+}
+
+/** A path of the Contents API as it names files: without slashes at its ends. */
+function cleaned(path: string): string {
+  return path.replaceAll(/^\/+|\/+$/g, '');
+}
+
+function decoded(text: string | undefined): string | undefined {
+  try {
+    return text === undefined || text.length > 3 * LONGEST_PATH ? undefined : decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function jsonBody(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > MOST_BODY) throw new JupyterError(413, 'The body is too large.');
+    chunks.push(chunk as Buffer);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString()) as unknown;
+  } catch {
+    throw new JupyterError(400, 'The body is no JSON.');
+  }
+}

@@ -1,0 +1,121 @@
+import { chmod, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { makeLog } from '../base/log.ts';
+import { sameSecret } from '../base/secrets.ts';
+import { Collaboration } from './collaboration.ts';
+
+/**
+ * The process beside a hub that keeps the documents of its sessions (`beside.ts` starts it). It is told by its parent, over the channel that Node
+ * makes between the two, where sessions are, and ends with it. Whoever comes to its socket needs the secret: that is the proxy alone.
+ */
+
+const Order = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('begin'), folder: z.string(), socketPath: z.string(), secret: z.string(), level: z.string() }),
+  z.object({ type: z.literal('put'), id: z.string(), url: z.string(), socketPath: z.string(), token: z.string() }),
+  z.object({ type: z.literal('flush'), id: z.string(), number: z.number() }),
+  z.object({ type: z.literal('remove'), id: z.string() }),
+]);
+type Order = z.infer<typeof Order>;
+type Begin = Extract<Order, { type: 'begin' }>;
+type Put = Extract<Order, { type: 'put' }>;
+
+/** Which session a path is of, below `/s/`. */
+const SESSION = /^\/s\/([^/]+)\//;
+
+class Worker {
+  readonly #begin: Begin;
+  readonly #log;
+  readonly #sessions = new Map<string, Promise<Collaboration>>();
+
+  constructor(begin: Begin) {
+    this.#begin = begin;
+    this.#log = makeLog(begin.level);
+  }
+
+  async listen(): Promise<void> {
+    const { socketPath } = this.#begin;
+    const server = createServer({ noDelay: true }, (request, response) => {
+      this.#of(request.url).then(
+        async (found) => {
+          if (found) await found.handle(request, response);
+          else response.writeHead(404).end();
+        },
+        () => response.writeHead(503, { 'retry-after': '1' }).end(),
+      );
+    });
+    server.on('upgrade', (request, socket, head) => {
+      socket.on('error', () => socket.destroy());
+      this.#of(request.url).then(
+        (found) => (found ? found.upgrade(request, socket, head) : socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n')),
+        () => socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n'),
+      );
+    });
+    await rm(socketPath, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(socketPath, resolve);
+    });
+    await chmod(socketPath, 0o600);
+  }
+
+  put({ id, url, socketPath, token }: Put): void {
+    const { folder, secret } = this.#begin;
+    if (this.#sessions.has(id)) return;
+    const opening = Collaboration.open({
+      address: { url, socketPath, token },
+      folder: join(folder, id),
+      // The proxy has found out who it is, and says so with the secret that only it has.
+      roleOf: ({ headers }) => (sameSecret(headers.authorization ?? '', `Bearer ${secret}`) ? 'admin' : undefined),
+      log: this.#log,
+    });
+    this.#sessions.set(id, opening);
+    opening.catch((error: unknown) => this.#log.error({ err: error, session: id }, 'the documents of a session could not be opened'));
+  }
+
+  async flush(id: string): Promise<void> {
+    await (await this.#sessions.get(id)?.catch(() => undefined))?.flush();
+  }
+
+  async remove(id: string): Promise<void> {
+    const session = await this.#sessions.get(id)?.catch(() => undefined);
+    this.#sessions.delete(id);
+    await session?.close({ forget: true });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#sessions.values()].map(async (each) => (await each.catch(() => undefined))?.close()));
+  }
+
+  async #of(url = ''): Promise<Collaboration | undefined> {
+    return this.#sessions.get(SESSION.exec(url)?.[1] ?? '');
+  }
+}
+
+let worker: Worker | undefined;
+
+async function obey(order: Order): Promise<void> {
+  if (order.type === 'begin') {
+    worker = new Worker(order);
+    await worker.listen();
+    process.send?.({ type: 'ready' });
+  } else if (order.type === 'put') worker?.put(order);
+  else if (order.type === 'remove') await worker?.remove(order.id);
+  else {
+    await worker?.flush(order.id);
+    process.send?.({ type: 'flushed', number: order.number });
+  }
+}
+
+async function end(): Promise<void> {
+  await worker?.close();
+  process.exit(0);
+}
+
+process.on('message', (message) => void obey(Order.parse(message)));
+// Without its parent nobody finds it; what it has is on the disk.
+process.once('disconnect', () => void end());
+// A terminal's Ctrl-C reaches all processes of its group: the parent decides when this one ends.
+process.on('SIGINT', () => undefined);
+process.once('SIGTERM', () => void end());

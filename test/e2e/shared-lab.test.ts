@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { openPage, startBrowser } from '../fakes/browser.ts';
+import { realHub, type RealHub } from '../fakes/real-hub.ts';
+import { Repository, TemporaryFolder } from '../fakes/repository.ts';
+import { until } from '../fakes/until.ts';
+
+const cell = (id: string, source: string) => ({ cell_type: 'code', execution_count: null, id, metadata: {}, outputs: [], source });
+const book = (...cells: object[]): string =>
+  JSON.stringify({
+    nbformat: 4,
+    nbformat_minor: 5,
+    metadata: { kernelspec: { name: 'python3', display_name: 'Python 3', language: 'python' } },
+    cells,
+  });
+
+interface Content {
+  readonly cells: readonly { readonly source: string; readonly outputs: readonly { readonly text?: string }[] }[];
+}
+
+/** Processes of this one that keep shared documents. */
+function keepers(): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      const isOurs = new RegExp(`^PPid:\\s*${process.pid}$`, 'm').test(readFileSync(`/proc/${name}/status`, 'utf8'));
+      return isOurs && readFileSync(`/proc/${name}/cmdline`, 'utf8').includes('supernode/worker.ts') ? [Number(name)] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+describe('two people in one session, with JupyterLab as it is published', () => {
+  const folder = new TemporaryFolder();
+  const repository = new Repository(`${folder.path}/repository`);
+  let home: RealHub;
+  let browser: Browser;
+  let session: { readonly id: string; readonly url: string; readonly token: string };
+  before(async () => {
+    repository.commit({ 'index.ipynb': book(cell('a', 'print("answer", 6 * 7)'), cell('b', 'x = 1')), 'notes.md': '# Notes\n' });
+    [home, browser] = await Promise.all([realHub(), startBrowser()]);
+    const { url, token } = await home.ready(repository.url);
+    session = { id: /\/s\/([a-z2-7]{16})\//.exec(url)?.[1] ?? '', url, token };
+  });
+  after(async () => {
+    await browser.close();
+    await home[Symbol.asyncDispose]();
+    folder[Symbol.dispose]();
+  });
+
+  async function enter(path: string): Promise<Page> {
+    const { page } = await openPage(browser);
+    page.setDefaultTimeout(120_000);
+    await page.goto(home.hub.sessions.browserUrl(session.id, `lab/tree/${path}`));
+    return page;
+  }
+  const cells = (page: Page): Locator => page.locator('.jp-Notebook .jp-CodeCell');
+  const editor = (page: Page, index: number): Locator => cells(page).nth(index).locator('.cm-content');
+  const sources = (page: Page): Promise<string[]> => cells(page).locator('.cm-content').allInnerTexts();
+  async function type(page: Page, index: number, text: string): Promise<void> {
+    await editor(page, index).click();
+    await page.keyboard.press('Control+End');
+    await page.keyboard.type(text);
+  }
+  async function api(method: string, path: string, body?: object): Promise<unknown> {
+    const response = await fetch(`${session.url}api/contents/${path}`, {
+      method,
+      headers: { authorization: `token ${session.token}` },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    assert.ok(response.ok, `${method} ${path}: ${response.status}`);
+    return response.json();
+  }
+  const saved = async (path: string): Promise<Content> => ((await api('GET', path)) as { content: Content }).content;
+
+  it('see each other, and what the other types and runs; it is saved', { timeout: 300_000 }, async () => {
+    const one = await enter('index.ipynb');
+    await cells(one).nth(1).waitFor();
+    const other = await enter('index.ipynb');
+    await cells(other).nth(1).waitFor();
+    await one.getByText('Python 3 (ipykernel) | Idle').waitFor();
+    await type(one, 0, '  # typed');
+    await editor(other, 0).getByText('# typed').waitFor();
+    await other.locator('.jp-remote-cursor').first().waitFor({ state: 'attached' });
+    await editor(one, 0).press('Shift+Enter');
+    await cells(other).nth(0).locator('.jp-OutputArea-output', { hasText: 'answer 42' }).waitFor();
+    await until('what was run is in the file', async () => {
+      const [first] = (await saved('index.ipynb')).cells;
+      return first?.source === 'print("answer", 6 * 7)  # typed' && first.outputs[0]?.text === 'answer 42\n';
+    });
+    await one.keyboard.press('Control+s');
+    await one.locator('.lm-TabBar-tab.lm-mod-current.jp-mod-dirty').waitFor({ state: 'detached' });
+    assert.equal(await one.locator('.jp-Dialog').count(), 0);
+
+    // Somebody writes to the file, in another place than somebody edits.
+    await type(one, 1, '0');
+    const now = await saved('index.ipynb');
+    const [first] = now.cells;
+    await api('PUT', 'index.ipynb', {
+      type: 'notebook',
+      format: 'json',
+      content: { ...now, cells: [{ ...first, source: 'print("from a script")' }, ...now.cells.slice(1)] },
+    });
+    for (const page of [one, other]) await editor(page, 0).getByText('from a script').waitFor();
+    for (const page of [one, other]) assert.deepEqual(await sources(page), ['print("from a script")', 'x = 10']);
+
+    // The process that keeps the documents is killed; both go on, also while it is away.
+    const [pid] = keepers();
+    process.kill(pid ?? 0, 'SIGKILL');
+    await type(one, 1, '5');
+    await type(other, 0, '  # meanwhile');
+    for (const page of [one, other]) {
+      await editor(page, 0).getByText('# meanwhile').waitFor();
+      await editor(page, 1).getByText('x = 105').waitFor();
+    }
+    for (const page of [one, other]) assert.deepEqual(await sources(page), ['print("from a script")  # meanwhile', 'x = 105']);
+    assert.notDeepEqual(keepers(), [pid]);
+    await until('it is in the file', async () => (await saved('index.ipynb')).cells[1]?.source === 'x = 105');
+
+    // One renames it.
+    await one.locator('.jp-DirListing-item', { hasText: 'index.ipynb' }).click();
+    await one.keyboard.press('F2');
+    await one.locator('.jp-DirListing-editor').fill('renamed.ipynb');
+    await one.keyboard.press('Enter');
+    for (const page of [one, other]) await page.locator('.lm-TabBar-tab', { hasText: 'renamed.ipynb' }).waitFor();
+    await type(other, 1, '1');
+    await editor(one, 1).getByText('x = 1051').waitFor();
+    await until('it is saved under its new name', async () => (await saved('renamed.ipynb')).cells[1]?.source === 'x = 1051');
+    const { content } = (await api('GET', '')) as { content: { name: string }[] };
+    assert.deepEqual(
+      content.map(({ name }) => name).filter((name) => name.endsWith('.ipynb')),
+      ['renamed.ipynb'],
+    );
+    for (const page of [one, other]) assert.equal(await page.locator('.jp-Dialog').count(), 0);
+    await Promise.all([one.context().close(), other.context().close()]);
+  });
+
+  it('share a text file too', { timeout: 120_000 }, async () => {
+    const [one, other] = await Promise.all([enter('notes.md'), enter('notes.md')]);
+    const text = (page: Page): Locator => page.locator('.jp-FileEditor .cm-content');
+    await Promise.all([one, other].map((page) => text(page).getByText('Notes').waitFor()));
+    await text(one).click();
+    await one.keyboard.press('Control+End');
+    await one.keyboard.type('by one');
+    await text(other).getByText('by one').waitFor();
+    await until('it is in the file', async () => ((await api('GET', 'notes.md')) as { content: string }).content === '# Notes\nby one');
+    await Promise.all([one.context().close(), other.context().close()]);
+  });
+});
