@@ -193,8 +193,8 @@ export class Proxy {
 
   /** Finds out which server answers: that of the session, or the one beside it (rule G1). */
   #toServer({ method = '' }: IncomingMessage, decision: Forward, send: (decision: Forward) => void): void {
-    const { route, tail } = decision;
-    if (!route.beside?.takes(method, tail)) send(decision);
+    const { route, tail, path } = decision;
+    if (!route.beside?.takes(method, tail, path.slice(path.indexOf('?') + 1 || path.length))) send(decision);
     else void route.beside.ready.then((there) => send(there ? { ...decision, route: { ...route, ...there } } : decision));
   }
 

@@ -21,8 +21,8 @@ export interface Route {
 
 /** Another server that answers some requests of a session. Until it is there, those wait for it. */
 export interface Beside {
-  /** @param tail what follows the route's prefix, without the query */
-  readonly takes: (method: string, tail: string) => boolean;
+  /** @param tail what follows the route's prefix; `query` comes without its question mark */
+  readonly takes: (method: string, tail: string, query: string) => boolean;
   /** `target` and `authorization` as a route has them; undefined where it can't be had: the session's own server answers then. */
   readonly ready: Promise<Pick<Route, 'target' | 'authorization'> | undefined>;
 }

@@ -85,7 +85,7 @@ class Edge {
       sent.once('response', resolve).once('error', reject);
     });
     const said = await textOf(answer);
-    return { status: answer.statusCode ?? 0, said: said === '' ? undefined : (JSON.parse(said) as unknown) };
+    return { status: answer.statusCode ?? 0, said: said.startsWith('{') ? (JSON.parse(said) as unknown) : said };
   }
 
   async session(path: string, what = { format: 'json', type: 'notebook' }): Promise<Session> {
@@ -330,6 +330,18 @@ describe('the documents of a Jupyter server', () => {
     assert.equal(await saved(name), 'a');
   });
 
+  it('A7 tells nobody of a change of others whose document has it', async () => {
+    const edge = await Edge.open();
+    const name = await notebook(cell('a', ''));
+    const check = `api/contents/${name}?type=notebook&content=0&hash=1`;
+    const before = (await edge.ask('GET', check)).said as { hash: string; path: string; last_modified: string };
+    assert.match(before.hash, /^[0-9a-f]{64}$/);
+    await edge.client(name);
+    const open = (await edge.ask('GET', check)).said as { hash: null; path: string; last_modified: string };
+    assert.deepEqual([open.path, open.hash, Date.parse(open.last_modified)], [before.path, null, 0]);
+    assert.equal((await edge.ask('GET', 'api/contents/none.ipynb?content=0&hash=1')).status, 404);
+  });
+
   it('D5 goes on after a restart where it was, with what was not saved', async () => {
     const first = await Edge.open();
     const name = await notebook(cell('a', 'one'), cell('b', 'two'));
@@ -393,16 +405,18 @@ describe('the documents of a Jupyter server', () => {
       ['POST', 'api/kernels/1-2/execute'],
       ['PATCH', 'api/contents/a/b.txt'],
       ['DELETE', 'api/contents/a'],
+      ['GET', 'api/contents/a', 'type=file&content=0&hash=1'],
     ] as const;
     const theirs = [
-      ['GET', 'api/contents/a'],
+      ['GET', 'api/contents/a', 'content=0'],
+      ['GET', 'api/contents/a', 'content=1&hash=1'],
       ['PUT', 'api/contents/a'],
       ['DELETE', 'api/contents/a/checkpoints/1'],
       ['POST', 'api/kernels/1/interrupt'],
       ['GET', 'lab/tree/api/collaboration/'],
       ['DELETE', 'api/kernels/1'],
     ] as const;
-    for (const [method, tail] of ours) assert.equal(isOurs(method, tail), true, tail);
-    for (const [method, tail] of theirs) assert.equal(isOurs(method, tail), false, tail);
+    for (const [method, tail, query = ''] of ours) assert.equal(isOurs(method, tail, query), true, tail);
+    for (const [method, tail, query = ''] of theirs) assert.equal(isOurs(method, tail, query), false, tail);
   });
 });

@@ -40,6 +40,9 @@ const FILE_ROOM = /^(?<format>[a-z0-9]+):(?<type>[a-z]+):(?<id>[\w-]+)$/;
 const SessionRequest = z.object({ format: z.string(), type: z.string() });
 const Rename = z.object({ path: z.string().max(LONGEST_PATH) });
 
+/** No file that a page knows is older. */
+const LONG_AGO = new Date(0).toISOString();
+
 const NOT_OFFERED = 'This server keeps no timeline and no forks of documents.';
 
 /** A part of JupyterLab's collaboration API that is answered here: method and path below the server's base address. */
@@ -118,6 +121,7 @@ export class Collaboration {
 
   readonly #api: readonly (readonly [string, RegExp, (call: Call) => Promise<Answer>])[] = [
     ['PUT', /^api\/collaboration\/session\/(.+)$/, async (call) => this.#session(call)],
+    ['GET', /^api\/contents\/(.+)$/, async (call) => this.#check(call)],
     ['PATCH', /^api\/contents\/(.+)$/, async (call) => this.#rename(call)],
     ['DELETE', /^api\/contents\/(.+)$/, async (call) => this.#remove(call)],
     ['GET', /^api\/collaboration\/(?:timeline|fork)(\/.*|)$/, notOffered],
@@ -143,6 +147,16 @@ export class Collaboration {
     // Why it can't be opened is said where the page can show it: when it enters the room.
     const room = await this.#relay.room(`${format}:${type}:${id}`).catch(() => undefined);
     return json(isNew ? 201 : 200, { format, type, fileId: id, sessionId: room?.lineage ?? id });
+  }
+
+  /** `GET api/contents/{path}?content=0&hash=1`: whether others changed a file, which is of no concern to who has its document (A7). */
+  async #check({ request, rest }: Call): Promise<Answer> {
+    const path = cleaned(rest);
+    const answer = await this.#server.ask('GET', `api/contents/${encoded(path)}?${request.url?.split('?')[1] ?? ''}`);
+    const id = this.#ids.idOf(path);
+    if (answer.status !== 200 || id === undefined || this.#filesOf(id).length === 0) return answer;
+    const known = JSON.parse(answer.text) as Record<string, unknown>;
+    return json(200, { ...known, last_modified: LONG_AGO, hash: null, hash_algorithm: null });
   }
 
   /** `PATCH api/contents/{path}`: to the server, and then the documents know their new paths (A4). */
@@ -227,12 +241,19 @@ export class Collaboration {
 }
 
 /** True for what a collaboration answers, of all that is below a Jupyter server's base address. */
-export function isOurs(method: string, tail: string): boolean {
+export function isOurs(method: string, tail: string, query: string): boolean {
+  if (method === 'GET' && tail.startsWith('api/contents/')) return isCheck(query);
   return (
     /^api\/(?:collaboration|bindery)\//.test(tail) ||
     (method === 'POST' && /^api\/kernels\/[^/]+\/execute$/.test(tail)) ||
     ((method === 'PATCH' || method === 'DELETE') && /^api\/contents\/[^?]/.test(tail) && !/\/checkpoints(?:\/[^/]*)?$/.test(tail))
   );
+}
+
+/** What JupyterLab asks before it saves, and nothing else does. */
+function isCheck(query: string): boolean {
+  const asked = new URLSearchParams(query);
+  return asked.get('content') === '0' && asked.get('hash') === '1';
 }
 
 /** As the page is told when a room can't be entered: JupyterLab shows the text of 1003, and has a word of its own for 4404. */

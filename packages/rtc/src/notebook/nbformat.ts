@@ -31,6 +31,11 @@ export function parseNotebook(text: string, newId: () => string = () => crypto.r
   } catch (error) {
     throw invalid(`The notebook is not valid JSON: ${(error as Error).message}`, error);
   }
+  return notebookFrom(exact, newId);
+}
+
+/** The same for a notebook that is a part of another text, such as an answer of the Contents API. Throws `notebook_invalid`. */
+export function notebookFrom(exact: Exact, newId: () => string = () => crypto.randomUUID()): NotebookFile {
   const literals = new Map<string, { plain: string; exact: Exact }[]>();
   const notebook = fromFile(exact, newId, (place, part) => {
     if (!holdsLiteral(part)) return;
@@ -169,9 +174,13 @@ export const PASSING_CELL = new Set(['trusted']);
 
 /**
  * The text of a notebook file, byte for byte as Python's nbformat writes it. `literals` are those of the file that the notebook was read from:
- * with them its floats stay floats.
+ * with them its floats stay floats. `passing` keeps what belongs in no file, but is said to a Jupyter server: which cells are trusted.
  */
-export function writeNotebook(notebook: Notebook, literals: Literals = new Map()): string {
+export function writeNotebook(
+  notebook: Notebook,
+  literals: Literals = new Map(),
+  passing: 'passing' | 'no passing' = 'no passing',
+): string {
   const exactly = (value: Json, place: string): Exact => {
     const known = literals.get(place);
     if (!known) return value;
@@ -187,7 +196,7 @@ export function writeNotebook(notebook: Notebook, literals: Literals = new Map()
       ...(notebook.minor >= MINOR_WITH_IDS ? { id: cell.id } : {}),
       cell_type: cell.type,
       source: splitLines(cell.source),
-      metadata: fields(without(cell.metadata, PASSING_CELL), `${place}/metadata`),
+      metadata: fields(passing === 'passing' ? cell.metadata : without(cell.metadata, PASSING_CELL), `${place}/metadata`),
       ...(cell.attachments
         ? { attachments: mapValues(cell.attachments, (each, name) => writtenBundle(each, `${place}/attachments/${name}`, fields)) }
         : {}),
