@@ -312,6 +312,36 @@ export const ERRORS = {
     title: 'The server does not let you into the shared document.',
     hint: 'Open it again from where you found it; a link may have ended.',
   },
+  cell_not_found: {
+    status: 404,
+    retryable: false,
+    title: 'The notebook has no such code cell.',
+    hint: 'Somebody may have deleted it or changed its type; look at the notebook again.',
+  },
+  cell_changed: {
+    status: 409,
+    retryable: true,
+    title: 'The cell says something else than what was meant to run.',
+    hint: 'Somebody has just edited it; look at it and run it again.',
+  },
+  kernel_not_found: {
+    status: 404,
+    retryable: false,
+    title: 'There is no such kernel.',
+    hint: 'Start another one for the notebook, and run the cells again.',
+  },
+  execution_refused: {
+    status: 409,
+    retryable: true,
+    title: 'The code cannot be run now.',
+    hint: 'The message says why; try again when that is over.',
+  },
+  input_not_expected: {
+    status: 409,
+    retryable: false,
+    title: 'Nothing waits for this input.',
+    hint: 'The code may have ended, or somebody else has answered.',
+  },
   internal: {
     status: 500,
     retryable: true,

@@ -55,6 +55,8 @@ export class Outputs {
   #isWriting = false;
   #isEnded = false;
   #nextAt = 0;
+  /** Places in the list, by display id. */
+  readonly displayIds = new Map<string, number>();
 
   constructor(options: OutputsOptions) {
     this.#options = options;
@@ -98,6 +100,12 @@ export class Outputs {
       if (place) for (const stream of this.#spilt) stream.write(place);
       body();
     });
+  }
+
+  /** Ends with nothing written. */
+  drop(): void {
+    this.#isEnded = true;
+    if (this.#timer) clear(this.#timer);
   }
 
   /** Comes when all that waits can be written. */
@@ -169,6 +177,7 @@ export class Outputs {
 
   #clearNow(): void {
     this.#mustClear = true;
+    this.displayIds.clear();
     this.#pending = [];
     this.#last = undefined;
     this.#leftOut = 0;
@@ -238,7 +247,9 @@ export class Outputs {
     if (!map) return 0;
     const index = place.list.length;
     place.list.push([map]);
-    if (displayId !== undefined) this.#options.displays.add(displayId, map, () => this.#options.place()?.list.get(index));
+    if (displayId === undefined) return light.characters;
+    this.displayIds.set(displayId, index);
+    this.#options.displays.add(displayId, map, () => this.#options.place()?.list.get(index));
     return light.characters;
   }
 

@@ -33,13 +33,13 @@ const MimeBundle = z.object({ data: jsonObject, metadata: jsonObject });
 
 /**
  * Where an execution stands. `requested`: nobody has begun. `in progress`: code runs. The others are ends: `abort` means that it did not run, or
- * not to its end, without an error of its own.
+ * not to its end, without an error of its own; its message says why.
  */
 export const ExecutionStatus = z.discriminatedUnion('status', [
   z.object({ status: z.literal('requested') }),
   z.object({ status: z.literal('in progress') }),
   z.object({ status: z.literal('ok'), executionCount: z.number().int().nullable(), result: MimeBundle.nullable() }),
-  z.object({ status: z.literal('abort') }),
+  z.object({ status: z.literal('abort'), message: z.string().default('') }),
   z.object({ status: z.literal('error'), ename: z.string(), evalue: z.string(), traceback: z.array(z.string()) }),
 ]);
 export type ExecutionStatus = z.infer<typeof ExecutionStatus>;
@@ -68,6 +68,8 @@ export const SERVER_TABLES = {
     connections: number(),
     /** How often it was restarted. */
     session: number(),
+    /** What its process calls itself: another name means that it was restarted. */
+    process: string(),
     status: register<string>(z.enum(['starting', 'idle', 'busy', 'restarting', 'dead']), 'starting'),
     /** What the kernel says of itself (`kernel_info_reply`). */
     info: register(nullable(jsonObject), null),
@@ -134,14 +136,32 @@ const cells: TableDefinition<typeof CELL> = {
 export const NOTEBOOK_TABLES = {
   notebooks,
   cells,
+  /**
+   * Members that may execute ask by a record with `code` and `kernel`, which is `requested`, or the server by its own API. What runs is what was asked
+   * for, whatever becomes of the record and the cell. What is shown is in the cell, as long as the cell names the execution, and else here.
+   */
   executions: defineTable({
-    /** A copy: what runs is what was asked for, whatever becomes of the cell. */
     code: string(),
     kernel: register(KernelRef.nullable(), null),
     status: register<ExecutionStatus>(ExecutionStatus, { status: 'requested' }),
     displays: list<Display>(Display),
     silent: boolean(),
     userExpressions: map(z.string()),
+    /** The id of the cell that it belongs to. */
+    cell: register(z.string().nullable(), null),
+    allowStdin: boolean(),
+    /** True asks for what runs to be interrupted. */
+    interrupt: boolean(),
+    /** Who asked, where the server knows. The fields from here on are the server's. */
+    owner: string(),
+    /** Times as ISO 8601. */
+    requestedAt: string(),
+    startedAt: string(),
+    endedAt: string(),
+    /** By which the server knows after a restart that it has accepted the request. */
+    seal: string(),
+    /** Places of outputs in their list, by display id. */
+    displayIds: map(z.number()),
   }),
   /** Questions of running code (`input_request`) and their answers. */
   stdin: defineTable({
@@ -155,6 +175,7 @@ export const NOTEBOOK_TABLES = {
   comms: defineTable({ target: string(), kernel: register(KernelRef.nullable(), null), data: register(json, null), isOpen: boolean() }),
   /** `complete_request`; positions in code points, as the kernel's. */
   completions: defineTable({
+    kernel: register(KernelRef.nullable(), null),
     code: string(),
     cursor: number(),
     status: register<string>(RequestStatus, 'requested'),
@@ -165,6 +186,7 @@ export const NOTEBOOK_TABLES = {
   }),
   /** `inspect_request`. */
   inspections: defineTable({
+    kernel: register(KernelRef.nullable(), null),
     code: string(),
     cursor: number(),
     detail: number(),

@@ -1,0 +1,201 @@
+import { isObject, portable, type JsonObject } from '@bindery/rtc/json.ts';
+import { joinOutput } from '@bindery/rtc/notebook/nbformat.ts';
+import type { ExecutionStatus } from '@bindery/rtc/tables/jupyter.ts';
+import type { KernelMessage } from './kernel-messages.ts';
+import { errorOf, type Outputs } from './outputs.ts';
+import type { Sealed } from './seals.ts';
+
+/** Milliseconds that the second of the two words by which a kernel ends an execution may take longer than the first. */
+const LAST_WORD_MS = 5000;
+/** A result that is longer than this, in characters, is not in the record. */
+const LONGEST_RESULT = 1024 * 1024;
+
+/** What is to run, as it was accepted: nobody changes it any more. */
+export interface Order extends Sealed {
+  readonly owner: string;
+}
+
+/** The document that an execution belongs to. */
+export interface Home {
+  readonly id: string;
+  /** Writes down that it runs; comes when that is safe. */
+  begin(execution: Execution): Promise<void>;
+  /** Writes down how it ended, with all outputs; comes when that is safe. Never fails. */
+  end(execution: Execution, status: ExecutionStatus): Promise<void>;
+  counted(execution: Execution, count: number): void;
+  /** The running code asks for a line of text. */
+  asked(execution: Execution, question: { readonly prompt: string; readonly isPassword: boolean }): void;
+  /** Of an IPython kernel: what the code wants to be in the next cell, or in this one. */
+  proposed(execution: Execution, text: string, replace: boolean): void;
+  outputs(execution: Execution): Outputs;
+}
+
+/** What ended an execution without it having a say. */
+export function abort(message: string): ExecutionStatus {
+  return { status: 'abort', message };
+}
+
+/** One request to run code, from its acceptance to its end. */
+export class Execution {
+  readonly order: Order;
+  /** Of the message that asks the kernel. */
+  readonly messageId: string;
+  readonly home: Home;
+  /** True from the moment on when the kernel may have got it. */
+  isSent: boolean;
+  /** True when it is written down, and safe, that it runs. */
+  isBegun = false;
+  /** The kernel's number for it, when it has told. */
+  count: number | null = null;
+  readonly #outputs: Outputs;
+  #late: Outputs | undefined;
+  #reply: JsonObject | undefined;
+  #error: JsonObject | undefined;
+  #result: { data: JsonObject; metadata: JsonObject } | null = null;
+  #isIdle = false;
+  #isEnded = false;
+  #isDropped = false;
+  #done: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param isSent true for one that a process before this one has sent */
+  constructor(order: Order, messageId: string, home: Home, isSent = false) {
+    this.order = order;
+    this.messageId = messageId;
+    this.home = home;
+    this.isSent = isSent;
+    this.#outputs = home.outputs(this);
+    if (isSent) this.#outputs.goOn();
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  get hasReply(): boolean {
+    return this.#reply !== undefined;
+  }
+
+  /** The content of the `execute_request`. */
+  get request(): JsonObject {
+    const { code, silent, allowStdin, userExpressions } = this.order;
+    return { code, silent, store_history: !silent, user_expressions: userExpressions, allow_stdin: allowStdin, stop_on_error: true };
+  }
+
+  /** Told once, when the kernel has said its last word about it. */
+  whenDone(done: () => void): void {
+    this.#done = done;
+  }
+
+  /** Takes a message of the kernel that belongs to it. */
+  take({ channel, header: { msg_type: type }, content }: KernelMessage): void {
+    if (this.#isDropped) return;
+    if (this.#isEnded) {
+      this.#takeLate(type, content);
+      return;
+    }
+    if (type === 'execute_reply' && channel === 'shell') this.#replied(content);
+    else if (type === 'input_request' && channel === 'stdin') this.#ask(content);
+    else if (channel !== 'iopub') return;
+    else if (type === 'status') this.#told(content['execution_state'] === 'idle');
+    else if (type === 'execute_input') this.#counted(content['execution_count']);
+    else {
+      if (type === 'error') this.#error = content;
+      if (type === 'execute_result') this.#keepResult(content);
+      this.#outputs.take(type, content);
+    }
+  }
+
+  /** As the kernel told it; where its answer was lost, as far as the outputs tell. */
+  get outcome(): ExecutionStatus {
+    const reply = this.#reply ?? this.#error ?? {};
+    if (reply['status'] === 'aborted' || reply['status'] === 'abort') return abort('The kernel did not run it.');
+    if (reply['status'] === 'error' || (!this.#reply && this.#error)) {
+      const { ename, evalue, traceback } = errorOf(reply);
+      return { status: 'error', ename, evalue, traceback };
+    }
+    return { status: 'ok', executionCount: this.count, result: this.#result };
+  }
+
+  /** Ends it, if it has not ended. Comes when that is safe. */
+  async end(status: ExecutionStatus): Promise<void> {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    clearTimeout(this.#timer);
+    await this.home.end(this, status);
+  }
+
+  /** Forgets it, with nothing written: another process, or another time, takes it up. */
+  drop(): void {
+    this.#isEnded = true;
+    this.#isDropped = true;
+    clearTimeout(this.#timer);
+    this.#outputs.drop();
+    this.#late?.drop();
+  }
+
+  /** Ends its outputs, and does `body` in the same edit. */
+  endOutputs(body: () => void): Promise<void> {
+    return this.#outputs.end(body);
+  }
+
+  /** Puts text among the outputs, as if the code had written it. */
+  say(text: string, name: 'stdout' | 'stderr' = 'stdout'): void {
+    this.#outputs.take('stream', { name, text });
+  }
+
+  get displayIds(): ReadonlyMap<string, number> {
+    return this.#outputs.displayIds;
+  }
+
+  #replied(content: JsonObject): void {
+    this.#reply = content;
+    this.#counted(content['execution_count']);
+    const { payload } = content;
+    for (const item of Array.isArray(payload) ? (payload as readonly unknown[]) : []) {
+      if (!isObject(item)) continue;
+      // A page that a pager would show, as after `?name`.
+      if (item['source'] === 'page' && isObject(item['data'])) this.#outputs.take('display_data', { data: item['data'], metadata: {} });
+      if (item['source'] === 'set_next_input' && typeof item['text'] === 'string')
+        this.home.proposed(this, item['text'], item['replace'] === true);
+    }
+    this.#wait();
+  }
+
+  #told(isIdle: boolean): void {
+    if (!isIdle) return;
+    this.#isIdle = true;
+    this.#wait();
+  }
+
+  #wait(): void {
+    clearTimeout(this.#timer);
+    if (this.#reply && this.#isIdle) this.#done?.();
+    else this.#timer = setTimeout(() => this.#done?.(), LAST_WORD_MS);
+  }
+
+  #counted(count: unknown): void {
+    if (typeof count !== 'number' || !Number.isInteger(count) || count === this.count) return;
+    this.count = count;
+    this.home.counted(this, count);
+  }
+
+  #ask({ prompt, password }: JsonObject): void {
+    this.home.asked(this, { prompt: typeof prompt === 'string' ? prompt.toWellFormed() : '', isPassword: password === true });
+  }
+
+  #keepResult(content: JsonObject): void {
+    const { data, metadata } = joinOutput({ ...(portable(content) as JsonObject), output_type: 'execute_result' });
+    const result = { data: isObject(data) ? data : {}, metadata: isObject(metadata) ? metadata : {} };
+    if (JSON.stringify(result).length <= LONGEST_RESULT) this.#result = result;
+  }
+
+  /** What threads of it show after its end, as it would have been shown before. */
+  #takeLate(type: string, content: JsonObject): void {
+    if (this.#late === undefined) {
+      this.#late = this.home.outputs(this);
+      this.#late.goOn();
+    }
+    this.#late.take(type, content);
+  }
+}

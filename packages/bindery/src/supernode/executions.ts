@@ -1,0 +1,171 @@
+import { BinderyError } from '@bindery/wire/errors.ts';
+import type { JsonObject } from '@bindery/rtc/json.ts';
+import { systemClock, type Clock } from '../base/clock.ts';
+import type { BlobStore } from './blobs.ts';
+import type { Execution } from './execution.ts';
+import { ExecutionDocument, type CellRequest, type Runner } from './execution-document.ts';
+import type { JupyterAddress } from './kernel-channel.ts';
+import { PassingLives, type KernelLives } from './kernel-lives.ts';
+import { KernelQueue } from './kernel-queue.ts';
+import { Seals } from './seals.ts';
+import type { SharedDoc } from './shared-doc.ts';
+
+/** Executions that may wait for one kernel. */
+const MOST_WAITING = 10_000;
+const MOST_KERNELS = 1000;
+
+/** The HTTP API of a Jupyter server. */
+export interface JupyterApi {
+  readonly address: JupyterAddress;
+  /** @param path below the base address. Fails when the server can't be reached. */
+  ask(method: string, path: string, body?: string): Promise<{ readonly status: number; readonly text: string }>;
+}
+
+export interface ExecutionsOptions {
+  readonly server: JupyterApi;
+  /** Known to this server alone, and the same after a restart. */
+  readonly secret: string;
+  readonly blobs: BlobStore;
+  readonly lives?: KernelLives;
+  /** Told what kernels say of themselves. */
+  readonly info?: (kernel: string, info: JsonObject) => void;
+  /** Told when a document can't be edited any more, and was let go: it has to be attached anew. */
+  readonly failed?: (document: string, error: Error) => void;
+  readonly clock?: Clock;
+}
+
+/** Runs the cells of shared documents on the kernels of one Jupyter server (`SPEC.md`, X). */
+export class Executions {
+  readonly #options: ExecutionsOptions;
+  readonly #seals: Seals;
+  readonly #lives: KernelLives;
+  readonly #documents = new Map<string, ExecutionDocument>();
+  readonly #queues = new Map<string, KernelQueue>();
+  readonly #runner: Runner;
+
+  constructor(options: ExecutionsOptions) {
+    this.#options = options;
+    this.#seals = new Seals(options.secret);
+    this.#lives = options.lives ?? new PassingLives();
+    this.#runner = {
+      add: (execution) => this.#add(execution),
+      adopt: (execution) => this.#queue(execution.order.kernel.id).adopt(execution),
+      remove: (execution) => this.#queues.get(execution.order.kernel.id)?.remove(execution) ?? false,
+      interrupt: (execution) => void this.interrupt(execution.order.kernel.id).catch(() => undefined),
+      answer: (execution, value) => this.#queues.get(execution.order.kernel.id)?.answer(value) ?? false,
+      life: (kernel) => this.#lives.current(kernel),
+    };
+  }
+
+  /**
+   * Takes part in a document: runs what is asked for in it, goes on with what a process before has begun.
+   * @param document names it, always the same, also after a restart
+   */
+  attach(document: string, shared: SharedDoc): void {
+    this.detach(document);
+    const failed = (error: Error): void => {
+      this.detach(document);
+      this.#options.failed?.(document, error);
+    };
+    const { blobs, clock = systemClock } = this.#options;
+    this.#documents.set(
+      document,
+      new ExecutionDocument({ id: document, shared, runner: this.#runner, seals: this.#seals, blobs, clock, failed }),
+    );
+  }
+
+  /** Lets go of a document, with nothing written: what runs is taken up again when it is attached again. */
+  detach(document: string): void {
+    const known = this.#documents.get(document);
+    this.#documents.delete(document);
+    known?.close();
+    for (const queue of known ? this.#queues.values() : []) queue.forget(document);
+  }
+
+  /** True while something of the document waits or runs. */
+  isBusy(document: string): boolean {
+    return this.#documents.get(document)?.isBusy ?? false;
+  }
+
+  /**
+   * Asks for a cell to be run. Comes with the id of its record when that is safe; the cell runs whatever becomes of whoever asked. Throws
+   * `cell_not_found`, `cell_changed`, `kernel_not_found`, `execution_refused`.
+   */
+  async request(document: string, request: CellRequest): Promise<string> {
+    const attached = this.#attached(document);
+    if (!this.#queues.has(request.kernel)) await this.#check(request.kernel);
+    return attached.request(request);
+  }
+
+  /** Aborts what waits; false when it does not wait (any more). */
+  cancel(document: string, execution: string): boolean {
+    return this.#documents.get(document)?.cancel(execution) ?? false;
+  }
+
+  /** Interrupts what a kernel runs. Throws `kernel_not_found`, `execution_refused`. */
+  async interrupt(kernel: string): Promise<void> {
+    await this.#command(kernel, 'interrupt');
+  }
+
+  /** Restarts a kernel; all that waits for it or runs in it is aborted. Throws `kernel_not_found`, `execution_refused`. */
+  async restart(kernel: string): Promise<void> {
+    await this.#check(kernel);
+    await this.#queue(kernel).restart(() => this.#command(kernel, 'restart'));
+  }
+
+  /** Gives running code the line that it asked for, by the id of the question in `stdin`. Throws `input_not_expected`. */
+  answerStdin(document: string, question: string, value: string): void {
+    this.#attached(document).answer(question, value);
+  }
+
+  /** Leaves everything as it is: the next process goes on with it. */
+  close(): void {
+    for (const document of this.#documents.values()) document.close();
+    for (const queue of this.#queues.values()) queue.close();
+    this.#documents.clear();
+    this.#queues.clear();
+  }
+
+  #attached(document: string): ExecutionDocument {
+    const attached = this.#documents.get(document);
+    if (!attached) throw new BinderyError('execution_refused', 'The document is not open.');
+    return attached;
+  }
+
+  #add(execution: Execution): void {
+    const queue = this.#queue(execution.order.kernel.id);
+    if (queue.length >= MOST_WAITING)
+      throw new BinderyError('execution_refused', `${MOST_WAITING} executions wait for the kernel already.`);
+    queue.add(execution);
+  }
+
+  #queue(kernel: string): KernelQueue {
+    const known = this.#queues.get(kernel);
+    if (known) return known;
+    if (this.#queues.size >= MOST_KERNELS) throw new BinderyError('execution_refused', `${MOST_KERNELS} kernels are in use already.`);
+    const queue: KernelQueue = new KernelQueue({
+      address: this.#options.server.address,
+      kernel,
+      session: this.#seals.session(kernel),
+      lives: this.#lives,
+      comm: () => undefined,
+      info: (info) => this.#options.info?.(kernel, info),
+      gone: () => {
+        if (this.#queues.get(kernel) === queue) this.#queues.delete(kernel);
+      },
+    });
+    this.#queues.set(kernel, queue);
+    return queue;
+  }
+
+  async #check(kernel: string): Promise<void> {
+    const { status } = await this.#options.server.ask('GET', `api/kernels/${encodeURIComponent(kernel)}`);
+    if (status === 404) throw new BinderyError('kernel_not_found', `There is no kernel ${kernel}.`);
+  }
+
+  async #command(kernel: string, command: 'interrupt' | 'restart'): Promise<void> {
+    const { status, text } = await this.#options.server.ask('POST', `api/kernels/${encodeURIComponent(kernel)}/${command}`);
+    if (status === 404) throw new BinderyError('kernel_not_found', `There is no kernel ${kernel}.`);
+    if (status >= 300) throw new BinderyError('execution_refused', `The Jupyter server answered ${status}: ${text.slice(0, 200)}`);
+  }
+}
