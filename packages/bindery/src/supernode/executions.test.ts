@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { request, type IncomingMessage } from 'node:http';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import * as Y from 'yjs';
 import { BinderyError, type ErrorCode } from '@bindery/wire/errors.ts';
@@ -14,7 +11,8 @@ import { SharedNotebook } from '../../../../test/fakes/shared-notebook.ts';
 import { until } from '../../../../test/fakes/until.ts';
 import { RelayRoom } from '../relay/relay-room.ts';
 import { FolderBlobs } from './blobs.ts';
-import { Executions, type ExecutionsOptions, type JupyterApi } from './executions.ts';
+import { Executions, type ExecutionsOptions } from './executions.ts';
+import { JupyterServer as JupyterApi } from './jupyter-server.ts';
 
 const isOf = (code: ErrorCode) => (error: unknown) => error instanceof BinderyError && error.code === code;
 
@@ -26,19 +24,11 @@ describe('executions', () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'executions-'));
     server = await JupyterServer.start();
-    api = {
-      address: server,
-      async ask(method, path, body) {
-        const headers = { authorization: `token ${server.token}`, 'content-type': 'application/json' };
-        const asked = request({ socketPath: server.socketPath, path: `/base/${path}`, method, headers, agent: false });
-        asked.end(body);
-        const [answer] = (await once(asked, 'response')) as [IncomingMessage];
-        return { status: answer.statusCode ?? 0, text: await text(answer) };
-      },
-    };
+    api = new JupyterApi(server);
   });
   after(async () => {
     for (const executions of all) executions.close();
+    await api.close();
     await server[Symbol.asyncDispose]();
     await rm(folder, { recursive: true });
   });

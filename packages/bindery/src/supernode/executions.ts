@@ -4,7 +4,7 @@ import { systemClock, type Clock } from '../base/clock.ts';
 import type { BlobStore } from './blobs.ts';
 import type { Execution } from './execution.ts';
 import { ExecutionDocument, type CellRequest, type Runner } from './execution-document.ts';
-import type { JupyterAddress } from './kernel-channel.ts';
+import type { JupyterServer } from './jupyter-server.ts';
 import { PassingLives, type KernelLives } from './kernel-lives.ts';
 import { KernelQueue } from './kernel-queue.ts';
 import { Seals } from './seals.ts';
@@ -14,15 +14,8 @@ import type { SharedDoc } from './shared-doc.ts';
 const MOST_WAITING = 10_000;
 const MOST_KERNELS = 1000;
 
-/** The HTTP API of a Jupyter server. */
-export interface JupyterApi {
-  readonly address: JupyterAddress;
-  /** @param path below the base address. Fails when the server can't be reached. */
-  ask(method: string, path: string, body?: string): Promise<{ readonly status: number; readonly text: string }>;
-}
-
 export interface ExecutionsOptions {
-  readonly server: JupyterApi;
+  readonly server: Pick<JupyterServer, 'address' | 'ask'>;
   /** Known to this server alone, and the same after a restart. */
   readonly secret: string;
   readonly blobs: BlobStore;

@@ -1,16 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { WebSocket, type ClientOptions } from 'ws';
 import type { JsonObject } from '@bindery/rtc/json.ts';
+import type { JupyterAddress } from './jupyter-server.ts';
 import { decodeMessage, encodeMessage, PROTOCOL, type KernelMessage, type KernelPath, type KernelProtocol } from './kernel-messages.ts';
-
-/** Where a Jupyter server is. */
-export interface JupyterAddress {
-  /** Its base, with a slash at the end; with `socketPath` its host says nothing. */
-  readonly url: string;
-  /** Of the UNIX socket that it listens on, if it does. */
-  readonly socketPath?: string;
-  readonly token: string;
-}
 
 export interface ChannelOptions {
   readonly address: JupyterAddress;

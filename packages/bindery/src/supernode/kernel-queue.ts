@@ -1,7 +1,7 @@
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import { abort, type Execution } from './execution.ts';
-import type { ChannelListener } from './kernel-channel.ts';
-import { KernelChannel, type Carried, type JupyterAddress } from './kernel-channel.ts';
+import type { JupyterAddress } from './jupyter-server.ts';
+import { KernelChannel, type Carried, type ChannelListener } from './kernel-channel.ts';
 import type { KernelLives } from './kernel-lives.ts';
 import type { KernelMessage, KernelPath } from './kernel-messages.ts';
 
