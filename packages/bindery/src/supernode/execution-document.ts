@@ -12,6 +12,7 @@ import { inCell, inRecord, type OutputPlace } from './output-place.ts';
 import { Outputs } from './outputs.ts';
 import type { Seals } from './seals.ts';
 import type { SharedDoc } from './shared-doc.ts';
+import { watchTable } from './table-watch.ts';
 
 /** Records of ended executions that stay: of each cell, and of those without one. */
 const KEPT_OF_CELL = 3;
@@ -63,7 +64,7 @@ export class ExecutionDocument implements Home {
   readonly #tables: Tables<typeof TABLES>;
   readonly #displays = new Displays();
   readonly #executions = new Map<string, Execution>();
-  readonly #stops: (() => void)[] = [];
+  readonly #stops: readonly (() => void)[];
   #hasFailed = false;
 
   constructor(options: ExecutionDocumentOptions) {
@@ -72,8 +73,10 @@ export class ExecutionDocument implements Home {
     this.#doc = options.shared.doc;
     this.#tables = openTables(this.#doc, TABLES, (body) => this.#doc.transact(body, 'server'));
     this.#takeUp();
-    this.#observe('executions', (id, origin) => this.#heard(id, origin));
-    this.#observe('stdin', (id, origin) => this.#heardAnswer(id, origin));
+    this.#stops = [
+      watchTable(this.#doc, 'executions', (id, origin) => this.#heard(id, origin)),
+      watchTable(this.#doc, 'stdin', (id, origin) => this.#heardAnswer(id, origin)),
+    ];
   }
 
   get isBusy(): boolean {
@@ -224,17 +227,6 @@ export class ExecutionDocument implements Home {
       const map = find();
       if (map instanceof Y.Map && map.has('data')) this.#displays.add(displayId, map as Y.Map<unknown>, find);
     }
-  }
-
-  /** Calls `heard` for what changes in a table, by whoever's edit but our own. */
-  #observe(table: keyof typeof TABLES, heard: (id: string, origin: unknown) => void): void {
-    const root = this.#doc.getMap(`table:${table}`);
-    const listen = (events: readonly Y.YEvent<Y.AbstractType<unknown>>[], { origin }: Y.Transaction): void => {
-      const ids = events.flatMap((event) => (event.path.length === 0 ? [...event.keys.keys()] : [String(event.path[0])]));
-      for (const id of new Set(ids)) heard(id, origin);
-    };
-    root.observeDeep(listen as Parameters<typeof root.observeDeep>[0]);
-    this.#stops.push(() => root.unobserveDeep(listen as Parameters<typeof root.observeDeep>[0]));
   }
 
   #heard(id: string, origin: unknown): void {

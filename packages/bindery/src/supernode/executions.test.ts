@@ -338,4 +338,42 @@ describe('executions', () => {
     await notebook.ended(await run('c4'));
     assert.match(JSON.stringify(notebook.data('c4')), /Prints the values to a stream/);
   });
+
+  it('X4.1 completes and inspects for members that may execute', async () => {
+    const { notebook, kernel } = await opened('1');
+    const ref = { id: kernel, session: 0 };
+    const { completions, inspections } = notebook.as('execute');
+    const complete = completions.create({ kernel: ref, code: 'import itert', cursor: 12 });
+    const inspect = inspections.create({ kernel: ref, code: 'print', cursor: 5 });
+    const forbidden = notebook.as('edit').completions.create({ kernel: ref, code: 'import itert', cursor: 12 });
+    await until('the answers', () => [complete, forbidden].every((id) => completions.get(id)?.status !== 'requested'));
+    await until('the other', () => inspections.get(inspect)?.status !== 'requested');
+    const { status, matches, start, end } = completions.get(complete) ?? {};
+    assert.deepEqual([status, matches, start, end], ['done', ['itertools'], 7, 12]);
+    assert.match(JSON.stringify(inspections.get(inspect)?.result?.data), /Prints the values/);
+    assert.deepEqual([completions.get(forbidden)?.status, completions.get(forbidden)?.matches], ['failed', []]);
+  });
+
+  it('X4.2 keeps the state of comms, until they or their kernel end', async () => {
+    const code = `
+from comm import create_comm
+a = create_comm(target_name='jupyter.widget', data={'state': {'value': 1, 'name': 'a', 'image': None}, 'buffer_paths': [['image']]}, buffers=[b'abc'])
+b = create_comm(target_name='other', data={})
+a.send({'method': 'update', 'state': {'value': 2}, 'buffer_paths': []})`;
+    const { executions, notebook, kernel, run } = await opened(code, 'b.close(); a.send({"method": "update", "state": {"value": 3}})');
+    await notebook.ended(await run('c0'));
+    const { comms } = notebook.as('server');
+    await until('they are there', () => comms.records.get().length === 2);
+    const [a, b] = comms.records.get();
+    assert.deepEqual([a?.target, b?.target, a?.isOpen], ['jupyter.widget', 'other', true]);
+    assert.deepEqual(a?.data, {
+      state: { value: 2, name: 'a', image: null },
+      buffers: [{ encoding: 'base64', path: ['image'], data: 'YWJj' }],
+    });
+    await notebook.ended(await run('c1'));
+    await until('it is closed', () => comms.get(b?.id ?? '')?.isOpen === false);
+    assert.match(JSON.stringify(comms.get(a?.id ?? '')?.data), /"value":3/);
+    await executions.restart(kernel);
+    await until('it is closed', () => comms.get(a?.id ?? '')?.isOpen === false);
+  });
 });

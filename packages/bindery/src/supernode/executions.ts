@@ -3,9 +3,12 @@ import type { JsonObject } from '@bindery/rtc/json.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import type { BlobStore } from './blobs.ts';
 import type { Execution } from './execution.ts';
+import { DocumentComms } from './document-comms.ts';
+import { DocumentQuestions } from './document-questions.ts';
 import { ExecutionDocument, type CellRequest, type Runner } from './execution-document.ts';
 import type { JupyterServer } from './jupyter-server.ts';
 import { PassingLives, type KernelLives } from './kernel-lives.ts';
+import type { KernelMessage } from './kernel-messages.ts';
 import { KernelQueue } from './kernel-queue.ts';
 import { Seals } from './seals.ts';
 import type { SharedDoc } from './shared-doc.ts';
@@ -27,12 +30,19 @@ export interface ExecutionsOptions {
   readonly clock?: Clock;
 }
 
+/** A document, and all that is done in it. */
+interface Attached {
+  readonly executions: ExecutionDocument;
+  readonly questions: DocumentQuestions;
+  readonly comms: DocumentComms;
+}
+
 /** Runs the cells of shared documents on the kernels of one Jupyter server (`SPEC.md`, X). */
 export class Executions {
   readonly #options: ExecutionsOptions;
   readonly #seals: Seals;
   readonly #lives: KernelLives;
-  readonly #documents = new Map<string, ExecutionDocument>();
+  readonly #documents = new Map<string, Attached>();
   readonly #queues = new Map<string, KernelQueue>();
   readonly #runner: Runner;
 
@@ -61,23 +71,24 @@ export class Executions {
       this.#options.failed?.(document, error);
     };
     const { blobs, clock = systemClock } = this.#options;
-    this.#documents.set(
-      document,
-      new ExecutionDocument({ id: document, shared, runner: this.#runner, seals: this.#seals, blobs, clock, failed }),
-    );
+    this.#documents.set(document, {
+      executions: new ExecutionDocument({ id: document, shared, runner: this.#runner, seals: this.#seals, blobs, clock, failed }),
+      questions: new DocumentQuestions(shared, (kernel, type, content) => this.#question(kernel, type, content)),
+      comms: new DocumentComms(shared),
+    });
   }
 
   /** Lets go of a document, with nothing written: what runs is taken up again when it is attached again. */
   detach(document: string): void {
     const known = this.#documents.get(document);
     this.#documents.delete(document);
-    known?.close();
+    if (known) letGo(known);
     for (const queue of known ? this.#queues.values() : []) queue.forget(document);
   }
 
   /** True while something of the document waits or runs. */
   isBusy(document: string): boolean {
-    return this.#documents.get(document)?.isBusy ?? false;
+    return this.#documents.get(document)?.executions.isBusy ?? false;
   }
 
   /**
@@ -92,7 +103,7 @@ export class Executions {
 
   /** Aborts what waits; false when it does not wait (any more). */
   cancel(document: string, execution: string): boolean {
-    return this.#documents.get(document)?.cancel(execution) ?? false;
+    return this.#documents.get(document)?.executions.cancel(execution) ?? false;
   }
 
   /** Interrupts what a kernel runs. Throws `kernel_not_found`, `execution_refused`. */
@@ -113,7 +124,7 @@ export class Executions {
 
   /** Leaves everything as it is: the next process goes on with it. */
   close(): void {
-    for (const document of this.#documents.values()) document.close();
+    for (const document of this.#documents.values()) letGo(document);
     for (const queue of this.#queues.values()) queue.close();
     this.#documents.clear();
     this.#queues.clear();
@@ -122,7 +133,7 @@ export class Executions {
   #attached(document: string): ExecutionDocument {
     const attached = this.#documents.get(document);
     if (!attached) throw new BinderyError('execution_refused', 'The document is not open.');
-    return attached;
+    return attached.executions;
   }
 
   #add(execution: Execution): void {
@@ -141,7 +152,10 @@ export class Executions {
       kernel,
       session: this.#seals.session(kernel),
       lives: this.#lives,
-      comm: () => undefined,
+      comm: (message, cause) => this.#comm(kernel, message, cause),
+      restarted: () => {
+        for (const { comms } of this.#documents.values()) comms.closeAll(kernel);
+      },
       info: (info) => this.#options.info?.(kernel, info),
       gone: () => {
         if (this.#queues.get(kernel) === queue) this.#queues.delete(kernel);
@@ -149,6 +163,22 @@ export class Executions {
     });
     this.#queues.set(kernel, queue);
     return queue;
+  }
+
+  #question(kernel: string, type: string, content: JsonObject): Promise<JsonObject | undefined> {
+    try {
+      return this.#queue(kernel).question(type, content);
+    } catch {
+      return Promise.resolve(undefined);
+    }
+  }
+
+  /** A comm belongs to the document whose code opened it. */
+  #comm(kernel: string, message: KernelMessage, cause: Execution | undefined): void {
+    const { comm_id: id } = message.content;
+    const documents = [...this.#documents];
+    const found = documents.find(([name, { comms }]) => (typeof id === 'string' && comms.has(id)) || name === cause?.home.id);
+    found?.[1].comms.take(message, { id: kernel, session: this.#lives.current(kernel) });
   }
 
   async #check(kernel: string): Promise<void> {
@@ -161,4 +191,10 @@ export class Executions {
     if (status === 404) throw new BinderyError('kernel_not_found', `There is no kernel ${kernel}.`);
     if (status >= 300) throw new BinderyError('execution_refused', `The Jupyter server answered ${status}: ${text.slice(0, 200)}`);
   }
+}
+
+function letGo({ executions, questions, comms }: Attached): void {
+  executions.close();
+  questions.close();
+  comms.close();
 }

@@ -1,9 +1,9 @@
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import { abort, type Execution } from './execution.ts';
 import type { JupyterAddress } from './jupyter-server.ts';
-import { KernelChannel, type Carried, type ChannelListener } from './kernel-channel.ts';
+import { KernelChannel, type ChannelListener } from './kernel-channel.ts';
 import type { KernelLives } from './kernel-lives.ts';
-import type { KernelMessage, KernelPath } from './kernel-messages.ts';
+import type { KernelMessage } from './kernel-messages.ts';
 
 /** What the server says where an execution can't go on. */
 export const WORDS = {
@@ -16,7 +16,7 @@ export const WORDS = {
 } as const;
 
 const PROBE_MS = 1000;
-/** Executions that have ended whose late outputs are still shown, and questions that wait for an answer. */
+/** Executions that have ended whose late outputs are still shown; questions that wait for an answer. */
 const MOST_ENDED = 200;
 const MOST_WAITING = 1000;
 
@@ -26,8 +26,10 @@ export interface KernelQueueOptions {
   /** Under which name it is connected. */
   readonly session: string;
   readonly lives: KernelLives;
-  /** Messages of the kernel about its comms, whoever caused them. */
-  readonly comm: (message: KernelMessage) => void;
+  /** Messages of the kernel about its comms; with the execution that caused them, where there is one of ours. */
+  readonly comm: (message: KernelMessage, cause: Execution | undefined) => void;
+  /** The kernel has begun another life. */
+  readonly restarted: () => void;
   /** What the kernel says of itself. */
   readonly info: (info: JsonObject) => void;
   readonly gone: () => void;
@@ -42,6 +44,7 @@ export class KernelQueue implements ChannelListener {
   /** Those that a process before this one has sent. */
   readonly #adopted = new Set<Execution>();
   readonly #byMessage = new Map<string, Execution>();
+  #questions: { readonly type: string; readonly content: JsonObject; readonly answer: (content: JsonObject | undefined) => void }[] = [];
   readonly #answers = new Map<string, (content: JsonObject | undefined) => void>();
   #probe = '';
   #probed: readonly Execution[] = [];
@@ -104,14 +107,13 @@ export class KernelQueue implements ChannelListener {
     return true;
   }
 
-  /** Asks the kernel something on its shell; undefined when it can't be asked, or was restarted. */
+  /** Asks the kernel something on its shell, when it is there; undefined when there is no answer. */
   question(type: string, content: JsonObject): Promise<JsonObject | undefined> {
-    if (!this.#channel.isOpen || this.#answers.size >= MOST_WAITING) return Promise.resolve(undefined);
-    return new Promise((resolve) => this.#answers.set(this.#channel.send('shell', type, content), resolve));
-  }
-
-  send(channel: KernelPath, type: string, content: JsonObject, carried?: Carried): void {
-    if (this.#channel.isOpen) this.#channel.send(channel, type, content, carried);
+    if (this.#answers.size + this.#questions.length >= MOST_WAITING) return Promise.resolve(undefined);
+    return new Promise((answer) => {
+      this.#questions.push({ type, content, answer });
+      this.#askAll();
+    });
   }
 
   close(): void {
@@ -133,7 +135,6 @@ export class KernelQueue implements ChannelListener {
   gone(): void {
     this.#isKnown = false;
     clearTimeout(this.#probeTimer);
-    this.#unanswered();
     void this.#abortAll(WORDS.gone);
     this.#options.gone();
   }
@@ -141,7 +142,7 @@ export class KernelQueue implements ChannelListener {
   message(message: KernelMessage): void {
     const { header, parent, content } = message;
     const id = parent.msg_id ?? '';
-    if (header.msg_type.startsWith('comm_')) this.#options.comm(message);
+    if (header.msg_type.startsWith('comm_') && message.channel === 'iopub') this.#options.comm(message, this.#byMessage.get(id));
     if (header.msg_type === 'kernel_info_reply' && id === this.#probe) this.#known(header.session, content);
     else if (header.msg_type === 'status') this.#status(content['execution_state']);
     else if (header.msg_type === 'shutdown_reply' && content['restart'] === true) this.#restarted(WORDS.restarted);
@@ -188,6 +189,7 @@ export class KernelQueue implements ChannelListener {
     this.#isRestarting = false;
     this.#options.info(info);
     this.#send();
+    this.#askAll();
     this.#next();
   }
 
@@ -252,12 +254,21 @@ export class KernelQueue implements ChannelListener {
   }
 
   async #abortAll(why: string): Promise<void> {
+    this.#options.restarted();
+    this.#unanswered();
     const all = [...this.#active(), ...this.#waiting.splice(0)];
     await Promise.all(all.map((execution) => execution.end(abort(why))));
     for (const execution of all) this.#leave(execution);
   }
 
+  #askAll(): void {
+    if (!this.#isKnown || this.#isRestarting || !this.#channel.isOpen) return;
+    for (const { type, content, answer } of this.#questions.splice(0))
+      this.#answers.set(this.#channel.send('shell', type, content), answer);
+  }
+
   #unanswered(): void {
+    for (const { answer } of this.#questions.splice(0)) answer(undefined);
     for (const answer of this.#answers.values()) answer(undefined);
     this.#answers.clear();
   }
