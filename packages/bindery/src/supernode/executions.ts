@@ -10,6 +10,7 @@ import type { JupyterServer } from './jupyter-server.ts';
 import { PassingLives, type KernelLives } from './kernel-lives.ts';
 import type { KernelMessage } from './kernel-messages.ts';
 import { KernelQueue } from './kernel-queue.ts';
+import type { Mirror } from './mirror.ts';
 import { Seals } from './seals.ts';
 import type { SharedDoc } from './shared-doc.ts';
 
@@ -22,9 +23,8 @@ export interface ExecutionsOptions {
   /** Known to this server alone, and the same after a restart. */
   readonly secret: string;
   readonly blobs: BlobStore;
-  readonly lives?: KernelLives;
-  /** Told what kernels say of themselves. */
-  readonly info?: (kernel: string, info: JsonObject) => void;
+  /** Where it is kept how often kernels were restarted, and told what they say of themselves; without it neither outlives this process. */
+  readonly mirror?: KernelLives & Pick<Mirror, 'tell'>;
   /** Told when a document can't be edited any more, and was let go: it has to be attached anew. */
   readonly failed?: (document: string, error: Error) => void;
   readonly clock?: Clock;
@@ -49,7 +49,7 @@ export class Executions {
   constructor(options: ExecutionsOptions) {
     this.#options = options;
     this.#seals = new Seals(options.secret);
-    this.#lives = options.lives ?? new PassingLives();
+    this.#lives = options.mirror ?? new PassingLives();
     this.#runner = {
       add: (execution) => this.#add(execution),
       adopt: (execution) => this.#queue(execution.order.kernel.id).adopt(execution),
@@ -156,7 +156,7 @@ export class Executions {
       restarted: () => {
         for (const { comms } of this.#documents.values()) comms.closeAll(kernel);
       },
-      info: (info) => this.#options.info?.(kernel, info),
+      tell: (news) => this.#options.mirror?.tell(kernel, news),
       gone: () => {
         if (this.#queues.get(kernel) === queue) this.#queues.delete(kernel);
       },

@@ -30,8 +30,8 @@ export interface KernelQueueOptions {
   readonly comm: (message: KernelMessage, cause: Execution | undefined) => void;
   /** The kernel has begun another life. */
   readonly restarted: () => void;
-  /** What the kernel says of itself. */
-  readonly info: (info: JsonObject) => void;
+  /** What the kernel says of itself, and whether it is busy. */
+  readonly tell: (news: { readonly status?: string; readonly info?: JsonObject }) => void;
   readonly gone: () => void;
 }
 
@@ -153,6 +153,7 @@ export class KernelQueue implements ChannelListener {
   }
 
   #status(state: unknown): void {
+    if (typeof state === 'string') this.#options.tell({ status: state });
     if (state === 'restarting' || state === 'autorestarting') this.#restarted(WORDS.died);
     else if (state === 'dead') void this.#abortAll(WORDS.dead);
     // Of another process, or late news of this one: it is asked.
@@ -187,7 +188,7 @@ export class KernelQueue implements ChannelListener {
     for (const execution of this.#probed) if (!execution.isEnded && !execution.hasReply) this.#lose(execution);
     this.#isKnown = true;
     this.#isRestarting = false;
-    this.#options.info(info);
+    this.#options.tell({ info });
     this.#send();
     this.#askAll();
     this.#next();

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { openLocal } from '@bindery/rtc/room/local.ts';
+import { SERVER_TABLES } from '@bindery/rtc/tables/jupyter.ts';
+import { openTables } from '@bindery/rtc/tables/table.ts';
+import { JupyterServer } from '../../../../test/fakes/jupyter-server.ts';
+import { SharedNotebook } from '../../../../test/fakes/shared-notebook.ts';
+import { until } from '../../../../test/fakes/until.ts';
+import { FolderBlobs } from './blobs.ts';
+import { Executions } from './executions.ts';
+import { JupyterServer as JupyterApi } from './jupyter-server.ts';
+import { Mirror } from './mirror.ts';
+import type { SharedDoc } from './shared-doc.ts';
+
+describe('the mirror of a Jupyter server', () => {
+  let server: JupyterServer;
+  let api: JupyterApi;
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'mirror-'));
+    server = await JupyterServer.start();
+    api = new JupyterApi(server);
+  });
+  after(async () => {
+    await api.close();
+    await server[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
+
+  const opened = (ask: JupyterApi['ask'] = (...asked) => api.ask(...asked)) => {
+    const { doc } = openLocal({ tables: {} });
+    const shared: SharedDoc = { doc, edit: async (body) => doc.transact(body, 'server') };
+    const mirror = new Mirror({ server: { ask }, shared, isWatched: () => false });
+    return { doc, shared, mirror, tables: openTables(doc, SERVER_TABLES, (body) => doc.transact(body)) };
+  };
+
+  it('X5.1 has what the server has, and writes what changed', async () => {
+    const { doc, mirror, tables } = opened();
+    const kernel = await server.startKernel();
+    const session = (await server.ask('POST', 'api/sessions', {
+      path: 'a.ipynb',
+      name: 'a',
+      type: 'notebook',
+      kernel: { id: kernel },
+    })) as {
+      id: string;
+    };
+    await server.ask('POST', 'api/terminals');
+    await mirror.look();
+    await mirror.look();
+    assert.equal(tables.kernels.get(kernel)?.name, 'python3');
+    assert.deepEqual(tables.sessions.get(session.id), {
+      path: 'a.ipynb',
+      name: 'a',
+      type: 'notebook',
+      state: { label: 'created', kernelId: kernel },
+    });
+    assert.deepEqual(tables.terminals.records.get(), [{ id: '1', name: '1' }]);
+    assert.equal(tables.status.get('status')?.kernels, 1);
+    const { kernelspec } = tables.kernelspecs.get('python3') ?? {};
+    assert.match(JSON.stringify(kernelspec), /"display_name":"Python 3/);
+    let edits = 0;
+    doc.on('update', () => (edits += 1));
+    await until('nothing changes any more', async () => {
+      edits = 0;
+      await mirror.look();
+      return edits === 0;
+    });
+    await server.ask('DELETE', 'api/terminals/1');
+    await server.ask('DELETE', `api/sessions/${session.id}`);
+    await mirror.look();
+    assert.deepEqual(
+      [tables.kernels, tables.sessions, tables.terminals].map(({ ids }) => ids.get().length),
+      [0, 0, 0],
+    );
+    mirror.close();
+  });
+
+  it('X5.2 knows what the kernel says of itself, at once, and how often it was restarted, also after a restart of its own', async () => {
+    const { mirror, shared, tables } = opened();
+    const kernel = await server.startKernel();
+    await mirror.look();
+    const blobs = new FolderBlobs(folder, String);
+    const executions = new Executions({ server: api, secret: 's', blobs, mirror });
+    const notebook = new SharedNotebook(['import time; time.sleep(0.5)']);
+    executions.attach('doc', notebook.shared);
+    const id = await executions.request('doc', { cell: 'c0', kernel, owner: '' });
+    await until('it is busy', () => tables.kernels.get(kernel)?.status === 'busy');
+    await notebook.ended(id);
+    await until('it is idle', () => tables.kernels.get(kernel)?.status === 'idle');
+    assert.equal(tables.kernels.get(kernel)?.info?.['implementation'], 'ipython');
+    await executions.restart(kernel);
+    await until('the new process is known', () => tables.kernels.get(kernel)?.process !== '');
+    assert.equal(tables.kernels.get(kernel)?.session, 1);
+    executions.close();
+    mirror.close();
+
+    await server.ask('POST', `api/kernels/${kernel}/restart`);
+    const again = new Mirror({ server: api, shared, isWatched: () => false });
+    assert.equal(again.current(kernel), 1);
+    const next = new Executions({ server: api, secret: 's', blobs, mirror: again });
+    const other = new SharedNotebook(['1']);
+    next.attach('doc', other.shared);
+    // It was asked of the life that nobody saw end.
+    const stale = await next.request('doc', { cell: 'c0', kernel, owner: '' });
+    assert.deepEqual(await other.ended(stale), { status: 'abort', message: 'The kernel was restarted.' });
+    assert.equal(tables.kernels.get(kernel)?.session, 2);
+    next.close();
+    again.close();
+  });
+
+  it('X5.3 leaves things as they were while the server does not answer', async () => {
+    let isAway = false;
+    const { mirror, tables } = opened(async (...asked) => {
+      if (isAway) throw new Error('away');
+      return api.ask(...asked);
+    });
+    await server.startKernel();
+    await mirror.look();
+    await mirror.look();
+    const before = tables.kernels.records.get();
+    assert.ok(before.length > 0);
+    isAway = true;
+    await mirror.look();
+    assert.deepEqual(tables.kernels.records.get(), before);
+    mirror.close();
+  });
+});
