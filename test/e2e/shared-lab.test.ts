@@ -143,6 +143,32 @@ describe('two people in one session, with JupyterLab as it is published', () => 
     await Promise.all([one.context().close(), other.context().close()]);
   });
 
+  it('by a link: with the role execute JupyterLab, below it only what is shared', { timeout: 120_000 }, async () => {
+    const share = async (body: object): Promise<{ url: string; role: string; endsAt: string }> => {
+      const response = await home.ask(`/api/v1/sessions/${session.id}/share`, { method: 'POST', body: JSON.stringify(body) });
+      assert.equal(response.status, 200);
+      return (await response.json()) as { url: string; role: string; endsAt: string };
+    };
+    const { url, role, endsAt } = await share({ path: 'notes.md' });
+    assert.equal(role, 'execute');
+    assert.ok(Math.abs(Date.parse(endsAt) - Date.now() - 86_400_000) < 60_000);
+    const { page, context } = await openPage(browser);
+    await page.goto(url);
+    await page.locator('.jp-FileEditor .cm-content').getByText('Notes').waitFor({ timeout: 60_000 });
+    assert.doesNotMatch(page.url(), /share=/, 'no secret stays in the address');
+    await context.close();
+
+    const reader = (await share({ role: 'read', path: 'notes.md', seconds: 60 })).url;
+    const token = new URL(reader).searchParams.get('share') ?? '';
+    const get = async (path: string): Promise<number> =>
+      (await fetch(`${session.url}${path}`, { headers: { authorization: `token ${token}` } })).status;
+    assert.deepEqual(
+      await Promise.all(['api/contents/notes.md', 'api/contents/index.ipynb', 'api/kernels', 'lab'].map(get)),
+      [200, 403, 403, 403],
+    );
+    assert.equal((await home.ask(`/api/v1/sessions/${session.id}/share`, { method: 'POST', body: '{"role":"owner"}' })).status, 400);
+  });
+
   it('share a text file too', { timeout: 120_000 }, async () => {
     const [one, other] = await Promise.all([enter('notes.md'), enter('notes.md')]);
     const text = (page: Page): Locator => page.locator('.jp-FileEditor .cm-content');

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Digest, Instant, LaunchId, SessionId } from './ids.ts';
 import { Finding, LaunchEvent } from './events.ts';
 import { Link } from './link.ts';
+import { ROLES } from './roles.ts';
 
 /** Every path of the new contract begins with this. `GET /api/v1/openapi.json` describes them all. */
 export const API_BASE = '/api/v1';
@@ -119,6 +120,28 @@ export type OneTimeLink = z.infer<typeof OneTimeLink>;
 
 /** `POST /enter`: a one-time link that gives a browser the right to use this hub; it then shows `next`. */
 export const Enter = z.strictObject({ next: z.string().max(4096).optional() });
+
+/** `POST /sessions/:id/share` */
+export const ShareSession = z.strictObject({
+  /** `read` and `edit` the shared documents at `path`; `execute` and `admin` use the whole session. */
+  role: z.enum(ROLES).default('execute'),
+  /** Seconds until the link ends; the session may end sooner. A day. */
+  seconds: z
+    .number()
+    .int()
+    .positive()
+    .max(366 * 86_400)
+    .default(86_400),
+  /** The file or folder that is shared; without it all files of the session. What the link opens. */
+  path: z.string().max(2048).default(''),
+  /** As for `open`. */
+  form: z.enum(['host', 'port']).optional(),
+});
+export type ShareSession = z.infer<typeof ShareSession>;
+
+/** Whoever has the link may use the session so, as often as it is opened, until its end. */
+export const ShareLink = z.object({ url: z.url(), role: z.enum(ROLES), endsAt: Instant });
+export type ShareLink = z.infer<typeof ShareLink>;
 
 /** One provider, as the old contract's `/api/repoproviders` describes it. */
 export const RepoProvider = z.object({

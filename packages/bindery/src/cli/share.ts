@@ -3,7 +3,8 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { systemClock } from '../base/clock.ts';
 import { readRecord } from '../base/state-lock.ts';
-import { ROLES, Shares, type Share } from '../relay/shares.ts';
+import { ROLES } from '@bindery/wire/roles.ts';
+import { Shares, type Share } from '../relay/shares.ts';
 import { command, configOf, type Cli, type CommonOptions } from './common.ts';
 import { EXIT } from './exit.ts';
 

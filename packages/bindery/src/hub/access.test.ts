@@ -49,6 +49,7 @@ const NEEDS_KEY: [string, string][] = [
   ['DELETE', '/api/v1/sessions/aaaaaaaaaaaaaaaa'],
   ['POST', '/api/v1/sessions/aaaaaaaaaaaaaaaa/keep-alive'],
   ['POST', '/api/v1/sessions/aaaaaaaaaaaaaaaa/open'],
+  ['POST', '/api/v1/sessions/aaaaaaaaaaaaaaaa/share'],
   ['GET', '/api/v1/sessions/aaaaaaaaaaaaaaaa/log'],
   ['GET', '/api/v1/sessions/aaaaaaaaaaaaaaaa/saved'],
   ['GET', '/api/v1/plan?link=u/r'],

@@ -19,6 +19,7 @@ export const SUMMARIES: Readonly<Record<string, string>> = {
   'DELETE /sessions/{id}': 'Stop a session; its changed files are saved.',
   'POST /sessions/{id}/keep-alive': 'Put off the end of an idle session.',
   'POST /sessions/{id}/open': 'Get a fresh one-time address of a session for a browser.',
+  'POST /sessions/{id}/share': 'Make a link by which others use a session, as much as a role allows, until a time.',
   'GET /sessions/{id}/log': "Read the log of a session's server.",
   'GET /sessions/{id}/saved': 'Download the changed files of an ended session, as a gzipped tar archive.',
   'GET /info': 'What this hub is, and whether the caller may use it.',

@@ -3,7 +3,16 @@ import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { ErrorBody, LAUNCH_KEY_HEADER, OneTimeLink, OpenSession, SessionList, SessionView } from '@bindery/wire/api.ts';
+import {
+  ErrorBody,
+  LAUNCH_KEY_HEADER,
+  OneTimeLink,
+  OpenSession,
+  SessionList,
+  SessionView,
+  ShareLink,
+  ShareSession,
+} from '@bindery/wire/api.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { SessionId } from '@bindery/wire/ids.ts';
 import { header, type HubParts } from './parts.ts';
@@ -52,6 +61,9 @@ export function sessionApi(parts: HubParts): FastifyPluginCallbackZod {
       const id = mine(req);
       return { url: sessions.browserUrl(id, req.body?.path, req.body?.form) };
     });
+
+    const share = { params: Id, body: ShareSession.prefault({}), response: { 200: ShareLink, '4xx': ErrorBody } };
+    app.post('/sessions/:id/share', { schema: share }, (req) => sessions.share(mine(req), req.body));
 
     app.get('/sessions/:id/log', { schema: { params: Id } }, (req, reply) => {
       const lines = shared.engine.launcher.logs(mine(req));

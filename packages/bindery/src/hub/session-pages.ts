@@ -1,11 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { includes } from '@bindery/wire/roles.ts';
+import type { Visitor } from '../proxy/visitors.ts';
 import type { Sessions } from './sessions.ts';
 
 /**
  * What a page inside a session may ask its hub, below `/s/<id>/-/`: `status` tells when the session will end and why,
- * `keep-alive` puts that off. The proxy has checked that the session's own page asks.
+ * `keep-alive` puts that off, for whoever may run code. The proxy has checked that the session's own page asks.
  */
-export function sessionPages(sessions: Sessions): (id: string, name: string, req: IncomingMessage, res: ServerResponse) => boolean {
+export function sessionPages(
+  sessions: Sessions,
+): (id: string, name: string, visitor: Visitor, req: IncomingMessage, res: ServerResponse) => boolean {
   const answer = async (id: string, res: ServerResponse): Promise<void> => {
     const view = await sessions.view(id);
     res.writeHead(200, {
@@ -15,9 +19,9 @@ export function sessionPages(sessions: Sessions): (id: string, name: string, req
     });
     res.end(JSON.stringify(view));
   };
-  return (id, name, req, res) => {
+  return (id, name, { role }, req, res) => {
     const isStatus = name === 'status' && req.method === 'GET';
-    const isKeepAlive = name === 'keep-alive' && req.method === 'POST';
+    const isKeepAlive = name === 'keep-alive' && req.method === 'POST' && includes(role, 'execute');
     if (!isStatus && !isKeepAlive) return false;
     if (isKeepAlive) sessions.keepAlive(id);
     answer(id, res).catch(() => res.destroy());

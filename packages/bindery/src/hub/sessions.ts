@@ -1,5 +1,6 @@
-import type { EndReason, SessionView } from '@bindery/wire/api.ts';
+import type { EndReason, SessionView, ShareLink, ShareSession } from '@bindery/wire/api.ts';
 import { restorePath } from '@bindery/wire/link-v2.ts';
+import { includes } from '@bindery/wire/roles.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Engine, SavedWork, Session } from '../contracts/engine.ts';
 import type { Explanation } from '../proxy/access.ts';
@@ -194,6 +195,17 @@ export class Sessions {
     if (record.view.state === 'ended')
       throw new BinderyError('session_not_found', record.view.message ?? REASONS.stopped, { hint: 'Launch the repository again.' });
     return this.#options.proxy.browserUrl(id, path ?? record.open, form);
+  }
+
+  /** A link by which others use a session, as much as `role` allows. @throws BinderyError session_not_found */
+  share(id: string, { role, seconds, path, form = 'host' }: ShareSession): ShareLink {
+    if (this.record(id).view.state === 'ended')
+      throw new BinderyError('session_not_found', this.record(id).view.message ?? REASONS.stopped);
+    const until = (Math.floor(this.#options.clock.now() / 1000) + seconds) * 1000;
+    const file = path.split('/').map(encodeURIComponent).join('/');
+    const next = includes(role, 'execute') ? `lab/tree/${file}` : `-/notebook?${new URLSearchParams({ path })}`;
+    const url = this.#options.proxy.shareUrl(id, next, { role, path: path.replaceAll(/^\/+|\/+$/g, ''), until }, form);
+    return { url, role, endsAt: new Date(until).toISOString() };
   }
 
   /** Ends a session and resolves when it has ended; one that has ended stays as it is. What is edited in its shared documents is saved before. */

@@ -17,7 +17,7 @@ before(async () => {
           : id === 'startingstarting'
             ? { state: 'starting', message: 'It starts.' }
             : undefined,
-      pages: (id, name, _, res) => name === 'state' && Boolean(res.end(`state of ${id}`)),
+      pages: (id, name, _, _req, res) => name === 'state' && Boolean(res.end(`state of ${id}`)),
     },
   });
   token = world.proxy.mintToken(ID);

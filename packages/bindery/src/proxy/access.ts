@@ -5,6 +5,7 @@ import type { Keys } from './keys.ts';
 import { inside, parameter, parsePath, withoutParameter, type RequestPath } from './path.ts';
 import type { Door, Hosts, Place } from './hosts.ts';
 import type { Route, RouteTable } from './routes.ts';
+import { mayAsk, stronger, type Visitor } from './visitors.ts';
 
 /** What a session's end was, as far as the hub knows. */
 export interface Explanation {
@@ -31,8 +32,9 @@ export type Decision =
       readonly path: string;
       readonly tail: string;
       readonly origin: string;
+      readonly visitor: Visitor;
     }
-  | { readonly kind: 'inside'; readonly route: Route; readonly name: string };
+  | { readonly kind: 'inside'; readonly route: Route; readonly name: string; readonly visitor: Visitor };
 
 export interface AccessParts {
   readonly hosts: Hosts;
@@ -41,8 +43,8 @@ export interface AccessParts {
   readonly explain: (id: string) => Explanation | undefined;
   /** The hub's page for a session (or its start page), as an absolute address. */
   readonly hubUrl: (id?: string) => string;
-  /** A fresh one-time address of a session in a browser. */
-  readonly browserUrl: (id: string, next: string) => string;
+  /** An address that lets a browser into a session: a fresh one-time link, or a share link. */
+  readonly browserUrl: (id: string, next: string, share?: string) => string;
 }
 
 type Request = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'rawHeaders'>;
@@ -110,13 +112,20 @@ export class Access {
     if (tail.startsWith('-/')) return this.#nothing(req, ANY_SITE);
     if (req.method === 'OPTIONS' && req.headers['access-control-request-method'] !== undefined) return preflight(req.headers);
     const token = bearer(req.headers.authorization) ?? parameter(path.query, 'token');
-    if (token === undefined || !this.#parts.keys.holds(route.id, token)) return this.#tokenless(visit, token !== undefined);
+    const visitor = token === undefined ? undefined : this.#parts.keys.byToken(route.id, token);
+    if (token === undefined || !visitor) return this.#tokenless(visit, token !== undefined);
     const query = withoutParameter(path.query, 'token');
     const rest = query === undefined ? '' : `?${query}`;
     // A page must not run on the hub's origin: the browser is sent to the session's own.
-    if (isNavigation(req)) return redirect(303, this.#parts.browserUrl(route.id, path.path.slice(route.prefix.length) + rest));
+    if (isNavigation(req)) {
+      const next = path.path.slice(route.prefix.length) + rest;
+      // Who has a share link gets no more than that by opening it.
+      const share = visitor.until === undefined ? undefined : token;
+      return redirect(303, this.#parts.browserUrl(route.id, next, share));
+    }
     if (req.headers['service-worker'] !== undefined) return this.#refuse(req, 'Service workers are not served here.', ANY_SITE);
-    return { kind: 'forward', route, form: 'path', path: path.path + rest, tail, origin: '' };
+    if (!mayAsk(visitor, req.method ?? '', tail, visit.upgrade)) return this.#tooLittle(req, visitor, ANY_SITE);
+    return { kind: 'forward', route, form: 'path', path: path.path + rest, tail, origin: '', visitor };
   }
 
   #tokenless({ req, route }: Visit, wrong: boolean): Decision {
@@ -131,19 +140,20 @@ export class Access {
   /** On a session's origin: its cookie, and for whatever is not harmless the proof that the session's own page asks (rules B1–B7). */
   #byCookie(visit: Visit, origin: string): Decision {
     const { req, path, route, tail } = visit;
-    const held = readCookies(req.headers.cookie ?? '', this.#parts.hosts.cookieName).some((value) =>
-      this.#parts.keys.holdsCookie(route.id, value),
-    );
+    let visitor: Visitor | undefined;
+    for (const value of readCookies(req.headers.cookie ?? '', this.#parts.hosts.cookieName))
+      visitor = stronger(visitor, this.#parts.keys.byCookie(route.id, value));
     if (tail === '-/probe') return { kind: 'answer', answer: bare(204, ANY_SITE) };
-    if (tail === '-/open') return this.#open(visit, held);
-    if (!held) {
+    if (tail === '-/open') return this.#open(visit, visitor);
+    if (!visitor) {
       const links = [{ href: this.#parts.hubUrl(route.id), text: 'Open the session from the hub' }];
       const message = 'This browser has not entered the session yet, or its permission has gone.';
       return this.#problem(req, { code: 'forbidden', message, hint: 'Open the session from the hub.', links });
     }
     const fault = foreign(visit, origin);
     if (fault) return this.#refuse(req, fault);
-    if (tail.startsWith('-/')) return { kind: 'inside', route, name: tail.slice(2) };
+    if (tail.startsWith('-/')) return { kind: 'inside', route, name: tail.slice(2), visitor };
+    if (!mayAsk(visitor, req.method ?? '', tail, visit.upgrade)) return this.#tooLittle(req, visitor);
     const query = withoutParameter(path.query, 'token');
     return {
       kind: 'forward',
@@ -152,11 +162,18 @@ export class Access {
       path: query === undefined ? path.path : `${path.path}?${query}`,
       tail,
       origin,
+      visitor,
     };
   }
 
+  /** Somebody who got a link that allows less (rule Z3). */
+  #tooLittle(req: Request, { role }: Visitor, headers: Answer['headers'] = []): Decision {
+    const message = `Your link to this session lets you ${role === 'read' ? 'read shared documents' : 'read and edit shared documents'}, and nothing else.`;
+    return this.#problem(req, { code: 'forbidden', message, hint: 'Ask whoever gave it to you for one that allows more.', headers });
+  }
+
   /** The one-time link (rules C1–C6). */
-  #open({ req, path, route }: Visit, held: boolean): Decision {
+  #open({ req, path, route }: Visit, visitor: Visitor | undefined): Decision {
     if (req.method !== 'GET')
       return this.#problem(req, {
         code: 'request_invalid',
@@ -166,17 +183,23 @@ export class Access {
       });
     const home = this.#parts.table.home(route.id)?.prefix ?? route.prefix;
     const next = inside(home, parameter(path.query, 'next') ?? '');
-    if (this.#parts.keys.spendCode(route.id, parameter(path.query, 'code') ?? '')) {
-      const cookie = this.#parts.hosts.setCookie(this.#parts.keys.cookie(route.id), home);
-      return {
-        kind: 'answer',
-        answer: bare(303, [
-          ['Location', next],
-          ['Set-Cookie', cookie],
-        ]),
-      };
+    const enter = (value: string): Decision => ({
+      kind: 'answer',
+      answer: bare(303, [
+        ['Location', next],
+        ['Set-Cookie', this.#parts.hosts.setCookie(value, home)],
+      ]),
+    });
+    if (this.#parts.keys.spendCode(route.id, parameter(path.query, 'code') ?? '')) return enter(this.#parts.keys.cookie(route.id));
+    const share = parameter(path.query, 'share') ?? '';
+    const shared = this.#parts.keys.byCookie(route.id, share);
+    // What somebody has already is not given up for less.
+    if (shared?.until !== undefined && stronger(shared, visitor) === shared) return enter(share);
+    if (visitor) return redirect(303, next);
+    if (share !== '') {
+      const message = 'This link to the session has ended, or is not complete.';
+      return this.#problem(req, { code: 'link_spent', message, hint: 'Ask whoever gave it to you for a new one.' });
     }
-    if (held) return redirect(303, next);
     const links = [{ href: this.#parts.hubUrl(route.id), text: 'Get a new link from the hub' }];
     const message = 'A link of this kind opens a session once, within a minute; this one has been used or has expired.';
     return this.#problem(req, { code: 'link_spent', message, hint: 'Get a new link from the hub.', links });

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Form } from './access.ts';
 import { boundCookie, foreignCookies } from './cookies.ts';
 import type { Route } from './routes.ts';
+import type { Visitor } from './visitors.ts';
 
 /** The host name that sessions see: Jupyter takes it for local and so answers (rule R5). */
 const SESSION_HOST = 'localhost';
@@ -19,7 +20,7 @@ const HOP_BY_HOP = new Set([
   'http2-settings',
 ]);
 /** Replaced by the proxy's own, whatever the client claims (rule R3). */
-const FORWARDING = /^(?:x-forwarded(?:-.*)?|forwarded|x-real-ip|x-original-.*|x-scheme(?:-.*)?|via)$/;
+const FORWARDING = /^(?:x-forwarded(?:-.*)?|forwarded|x-real-ip|x-original-.*|x-scheme(?:-.*)?|via|x-bindery-.*)$/;
 const NOT_PASSED = new Set([...HOP_BY_HOP, 'host', 'authorization', 'cookie', 'origin', 'referer']);
 /** What would reach beyond the session's own paths, or beyond its life (rule S3). */
 const TOO_FAR = new Set([
@@ -33,13 +34,15 @@ const TOO_FAR = new Set([
 ]);
 
 export interface HeaderOrder {
+  /** Who asks, for a server that is told (rule Z4). */
+  readonly visitor?: Visitor | undefined;
   readonly route: Route;
   readonly form: Form;
   readonly scheme: 'http' | 'https';
 }
 
 /** The headers a session gets, as a flat list of names and values (rules R1–R6). `Host` is the first. */
-export function requestHeaders(req: IncomingMessage, { route, scheme }: HeaderOrder): string[] {
+export function requestHeaders(req: IncomingMessage, { route, scheme, visitor }: HeaderOrder): string[] {
   const out = ['host', SESSION_HOST];
   const { headers } = req;
   const named = namedByConnection(headers.connection);
@@ -58,6 +61,7 @@ export function requestHeaders(req: IncomingMessage, { route, scheme }: HeaderOr
   if (route.authorization !== undefined) out.push('authorization', route.authorization);
   if (origin !== undefined) out.push('origin', `${scheme}://${SESSION_HOST}`);
   if (referer !== undefined) pushReferer(out, referer, host, scheme);
+  if (visitor) out.push('x-bindery-role', visitor.role, 'x-bindery-path', encodeURIComponent(visitor.path));
   const peer = req.socket.remoteAddress ?? '';
   out.push('x-forwarded-for', peer, 'x-forwarded-proto', scheme, 'x-forwarded-host', host, 'x-forwarded-port', portOf(host, scheme));
   return out;

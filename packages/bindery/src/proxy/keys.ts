@@ -1,5 +1,7 @@
 import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
+import { Signed } from '../base/signed.ts';
+import { OWNER, readShareToken, shareToken, type Visitor } from './visitors.ts';
 
 /** How long a one-time code opens its session, in milliseconds (rule C1). */
 const CODE_LIFE_MS = 60_000;
@@ -10,6 +12,7 @@ const MOST_TOKENS = 256;
 export class Keys {
   readonly #clock: Clock;
   readonly #secret: Buffer;
+  readonly #signed: Signed;
   readonly #tokens = new Map<string, Set<string>>();
   readonly #cookies = new Map<string, string>();
   readonly #codes = new Map<string, { id: string; until: number }>();
@@ -18,6 +21,7 @@ export class Keys {
   constructor(clock: Clock, secret: Buffer = randomBytes(32)) {
     this.#clock = clock;
     this.#secret = secret;
+    this.#signed = new Signed(createHmac('sha256', secret).update('session share links').digest());
   }
 
   /** A fresh token in the form the old contract knows: 22 characters of base64url. */
@@ -37,8 +41,27 @@ export class Keys {
     }
   }
 
+  /** Whom a program's token stands for: the owner, or whoever was given a share link. */
+  byToken(id: string, token: string): Visitor | undefined {
+    return this.#holds(id, token) ? OWNER : this.#shared(id, token);
+  }
+
+  /** Whom a browser's cookie stands for. */
+  byCookie(id: string, value: string): Visitor | undefined {
+    return this.#holdsCookie(id, value) ? OWNER : this.#shared(id, value);
+  }
+
+  /** A share token: good for this session, in this role, until its end. It can't be taken back. */
+  share(id: string, visitor: Visitor & { readonly until: number }): string {
+    return shareToken(this.#signed, id, visitor);
+  }
+
+  #shared(id: string, token: string): Visitor | undefined {
+    return readShareToken(this.#signed, id, token, this.#clock.now());
+  }
+
   /** True when the token opens this session; takes the same time for any wrong one. */
-  holds(id: string, token: string): boolean {
+  #holds(id: string, token: string): boolean {
     const given = digest(token);
     let found = false;
     for (const known of this.#tokens.get(id) ?? []) found = timingSafeEqual(given, Buffer.from(known, 'hex')) || found;
@@ -50,7 +73,7 @@ export class Keys {
     return createHmac('sha256', this.#secret).update(`session cookie ${id}`).digest('base64url');
   }
 
-  holdsCookie(id: string, value: string): boolean {
+  #holdsCookie(id: string, value: string): boolean {
     let known = this.#cookies.get(id);
     if (known === undefined) this.#cookies.set(id, (known = this.cookie(id)));
     return sameText(value, known);

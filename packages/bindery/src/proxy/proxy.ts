@@ -13,6 +13,7 @@ import { inside } from './path.ts';
 import { Pools } from './pools.ts';
 import { RouteTable, type Route, type Target } from './routes.ts';
 import { splice } from './splice.ts';
+import type { Visitor } from './visitors.ts';
 import { PATIENCE, Traffic, type Patience } from './traffic.ts';
 
 export interface ProxyOptions {
@@ -26,7 +27,7 @@ export interface ProxyOptions {
   /** Base address of the listener on a second port, where there is one: `http://localhost:8586`. */
   readonly portUrl?: (() => string | undefined) | undefined;
   /** Answers `/s/<id>/-/<name>` for whoever is inside the session. False: there is nothing under that name. */
-  readonly pages?: ((id: string, name: string, req: IncomingMessage, res: ServerResponse) => boolean) | undefined;
+  readonly pages?: ((id: string, name: string, visitor: Visitor, req: IncomingMessage, res: ServerResponse) => boolean) | undefined;
   /** Told when a session's activity moves on, at most every half minute for each. */
   readonly onActivity?: ((id: string, activeAt: number) => void) | undefined;
   /** 32 bytes, kept over restarts so that browsers stay inside; random by default. */
@@ -39,6 +40,8 @@ export interface ProxyOptions {
 type Forward = Extract<Decision, { kind: 'forward' }>;
 
 const UPGRADE_MS = 30_000;
+/** Of one timer: 24 days. A link that lasts longer ends its connections after that; they come again. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** How long a client may go on sending a body that nobody reads any more (rule L4). */
 const LINGER_MS = 10_000;
 
@@ -73,7 +76,7 @@ export class Proxy {
       keys: this.#keys,
       explain: options.explain,
       hubUrl: options.hubUrl,
-      browserUrl: (id, next) => this.browserUrl(id, next),
+      browserUrl: (id, next, share) => (share === undefined ? this.browserUrl(id, next) : this.#openUrl(id, next, 'host', { share })),
     });
   }
 
@@ -123,13 +126,26 @@ export class Proxy {
 
   /** An address of a session: `host` and `port` are one-time links for browsers, `path` is for programs with a token. `next` is relative to the session's base path. */
   browserUrl(id: string, next: string, form: Form = 'host'): string {
-    const home = this.#table.home(id)?.prefix ?? `/s/${id}/`;
+    if (form === 'path') return new URL(inside(this.#home(id), next), this.#options.hubUrl()).href;
+    return this.#openUrl(id, next, form, { code: this.issueCode(id) });
+  }
+
+  /** A link that lets a browser in as somebody who may only so much, as often as it is opened until its end (rule Z1). */
+  shareUrl(id: string, next: string, visitor: Visitor & { readonly until: number }, form: 'host' | 'port' = 'host'): string {
+    return this.#openUrl(id, next, form, { share: this.#keys.share(id, visitor) });
+  }
+
+  #home(id: string): string {
+    return this.#table.home(id)?.prefix ?? `/s/${id}/`;
+  }
+
+  #openUrl(id: string, next: string, form: 'host' | 'port', opener: Readonly<Record<string, string>>): string {
+    const home = this.#home(id);
     const hub = new URL(this.#options.hubUrl());
-    if (form === 'path') return new URL(inside(home, next), hub).href;
     const own = `${this.#hosts.scheme}://${id}${this.#hosts.suffix}${hub.port && `:${hub.port}`}`;
     const origin = form === 'port' ? (this.#options.portUrl?.() ?? own) : own;
     const url = new URL(`${home}-/open`, origin);
-    url.searchParams.set('code', this.issueCode(id));
+    for (const [name, value] of Object.entries(opener)) url.searchParams.set(name, value);
     const path = inside(home, next).slice(home.length);
     if (path) url.searchParams.set('next', path);
     return url.href;
@@ -159,8 +175,8 @@ export class Proxy {
     if (decision.kind === 'pass') return false;
     if (decision.kind === 'answer') this.#refuse(req, res, decision.answer);
     else if (this.#closing) this.#refuse(req, res, leaving(req));
-    else if (decision.kind === 'forward') this.#toServer(req, decision, (server) => this.#forward(req, res, server));
-    else if (!this.#options.pages?.(decision.route.id, decision.name, req, res)) this.nothing(req, res);
+    else if (decision.kind === 'forward') this.#toServer(req, decision, (server, visitor) => this.#forward(req, res, server, visitor));
+    else if (!this.#options.pages?.(decision.route.id, decision.name, decision.visitor, req, res)) this.nothing(req, res);
     return true;
   }
 
@@ -173,7 +189,7 @@ export class Proxy {
     else if (this.#closing) sendRaw(socket, leaving(req));
     else if (decision.kind === 'inside')
       sendRaw(socket, problemAnswer({ code: 'not_found', message: 'There is nothing at this address.' }, false));
-    else this.#toServer(req, decision, (server) => this.#splice(req, socket, head, server));
+    else this.#toServer(req, decision, (server, visitor) => this.#splice(req, socket, head, server, visitor));
     return true;
   }
 
@@ -192,19 +208,23 @@ export class Proxy {
   }
 
   /** Finds out which server answers: that of the session, or the one beside it (rule G1). */
-  #toServer({ method = '' }: IncomingMessage, decision: Forward, send: (decision: Forward) => void): void {
+  #toServer({ method = '' }: IncomingMessage, decision: Forward, send: (decision: Forward, visitor?: Visitor) => void): void {
     const { route, tail, path } = decision;
     if (!route.beside?.takes(method, tail, path.slice(path.indexOf('?') + 1 || path.length))) send(decision);
-    else void route.beside.ready.then((there) => send(there ? { ...decision, route: { ...route, ...there } } : decision));
+    else
+      void route.beside.ready.then((there) => {
+        if (there) send({ ...decision, route: { ...route, ...there } }, decision.visitor);
+        else send(decision);
+      });
   }
 
-  #forward(req: IncomingMessage, res: ServerResponse, decision: Forward): void {
+  #forward(req: IncomingMessage, res: ServerResponse, decision: Forward, visitor?: Visitor): void {
     const { route, form, path, tail } = decision;
     const pool = this.#pools.get(route.target);
     if (!pool || !this.#traffic.hasRoom(route.id)) return this.#refuse(req, res, crowded());
     this.#activity.request(route.id, req.method ?? '', tail, req.headers['sec-fetch-mode'] === 'navigate');
     if (req.headers.expect !== undefined) res.writeContinue();
-    const exchange = new Exchange(req, res, { route, form, path, scheme: this.#hosts.scheme, owner: this.#owner });
+    const exchange = new Exchange(req, res, { route, form, path, visitor, scheme: this.#hosts.scheme, owner: this.#owner });
     this.#traffic.add(exchange);
     exchange.start(pool);
   }
@@ -214,7 +234,7 @@ export class Proxy {
     letGo(exchange.req);
   }
 
-  #splice(req: IncomingMessage, socket: Socket, head: Buffer, decision: Forward): void {
+  #splice(req: IncomingMessage, socket: Socket, head: Buffer, decision: Forward, visitor?: Visitor): void {
     const { route, form, path, tail } = decision;
     if (!this.#traffic.hasRoom(route.id)) return sendRaw(socket, crowded());
     const connection = this.#activity.connection(route.id, tail);
@@ -222,16 +242,20 @@ export class Proxy {
       route,
       form,
       path,
+      visitor,
       scheme: this.#hosts.scheme,
       answerMs: this.#options.upgradeMs ?? UPGRADE_MS,
       plain: connection.plain,
       onOpen: (protocol) => connection.open(protocol),
       onClose: () => {
+        clearTimeout(ending);
         leave();
         connection.close();
       },
     });
     const leave = this.#traffic.join(route.id, end);
+    const { until } = decision.visitor;
+    const ending = until === undefined ? undefined : setTimeout(end, Math.min(until - this.#options.clock.now(), LONGEST_TIMER_MS)).unref();
   }
 
   #refuse(req: IncomingMessage, res: ServerResponse, answer: Answer): void {

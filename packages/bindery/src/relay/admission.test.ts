@@ -5,7 +5,8 @@ import { newKey } from '../base/secrets.ts';
 import { admission } from './admission.ts';
 import { OWN, Y_WEBSOCKET } from './dialect.ts';
 import { roomPath } from './places.ts';
-import { ROLES, Shares, type Share } from './shares.ts';
+import { ROLES } from '@bindery/wire/roles.ts';
+import { Shares, type Share } from './shares.ts';
 
 const key = newKey();
 const shares = new Shares(key);

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { parseNotebook, writeNotebook } from '@bindery/rtc/notebook/nbformat.ts';
-import { cellsOf, readNotebook } from '@bindery/rtc/notebook/shared-notebook.ts';
+import type { Cell } from '@bindery/rtc/notebook/notebook.ts';
+import { cellsOf, readNotebook, sharedCell, sharedOutput } from '@bindery/rtc/notebook/shared-notebook.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
 import type * as Y from 'yjs';
 import { JupyterServer } from '../../../../test/fakes/jupyter-server.ts';
@@ -53,7 +54,8 @@ class Edge {
     const collaboration = await Collaboration.open({
       address: jupyter,
       folder: own,
-      roleOf: ({ headers }) => headers['x-role'] as Role | undefined,
+      guestOf: ({ headers }) =>
+        headers['x-role'] === undefined ? undefined : { role: headers['x-role'] as Role, path: String(headers['x-path'] ?? '') },
       log: makeLog('silent'),
       saveMs: 20,
       watchMs: 20,
@@ -71,14 +73,20 @@ class Edge {
     return new Edge(collaboration, own, (server.address() as AddressInfo).port, close);
   }
 
-  async ask(method: string, path: string, body?: unknown, role: Role | '' = 'admin'): Promise<{ status: number; said: unknown }> {
+  async ask(
+    method: string,
+    path: string,
+    body?: unknown,
+    role: Role | '' = 'admin',
+    below = '',
+  ): Promise<{ status: number; said: unknown }> {
     const sent = ask({
       port: this.port,
       host: '127.0.0.1',
       path: `/base/${path}`,
       method,
       agent: false,
-      ...(role ? { headers: { 'x-role': role } } : {}),
+      ...(role ? { headers: { 'x-role': role, 'x-path': below } } : {}),
     });
     sent.end(body === undefined ? undefined : JSON.stringify(body));
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -94,10 +102,10 @@ class Edge {
     return said as Session;
   }
 
-  room({ format, type, fileId, sessionId }: Session, role: Role = 'admin'): LabClient {
+  room({ format, type, fileId, sessionId }: Session, role: Role = 'admin', below = ''): LabClient {
     const client = new LabClient(
       `ws://127.0.0.1:${this.port}/base/api/collaboration/room/${format}:${type}:${fileId}?sessionId=${sessionId}`,
-      { headers: { 'x-role': role } },
+      { headers: { 'x-role': role, 'x-path': below } },
     );
     ends.push(() => client.close());
     return client;
@@ -340,6 +348,50 @@ describe('the documents of a Jupyter server', () => {
     const open = (await edge.ask('GET', check)).said as { hash: null; path: string; last_modified: string };
     assert.deepEqual([open.path, open.hash, Date.parse(open.last_modified)], [before.path, null, 0]);
     assert.equal((await edge.ask('GET', 'api/contents/none.ipynb?content=0&hash=1')).status, 404);
+  });
+
+  it('A6 shows those who may not run code what is shared with them, and nothing else', async () => {
+    const edge = await Edge.open();
+    const [shared, other] = [await notebook(cell('a', 'one')), await notebook(cell('a', 'secret'))];
+    const put = async (path: string, role: Role) =>
+      (await edge.ask('PUT', `api/collaboration/session/${path}`, { format: 'json', type: 'notebook' }, role, shared)).status;
+    const session = await edge.session(other);
+    for (const role of ['read', 'edit'] as const) {
+      assert.ok([200, 201].includes(await put(shared, role)), role);
+      assert.equal(await put(other, role), 403, role);
+      assert.equal((await edge.ask('GET', `api/contents/${other}?content=0&hash=1`, undefined, role, shared)).status, 403);
+      assert.equal((await edge.room(session, role, shared).closed).code, 4401);
+      const everybody = edge.room({ ...session, format: 'JupyterLab', type: 'globalAwareness' }, role, shared);
+      assert.equal((await everybody.closed).code, 4401);
+    }
+    const own = await edge.session(shared);
+    const [reader, editor, owner] = [edge.room(own, 'read', shared), edge.room(own, 'edit', shared), edge.room(own)];
+    await Promise.all([reader.synced, editor.synced, owner.synced]);
+    sourceOf(reader).insert(0, 'not ');
+    sourceOf(editor).insert(3, ' two');
+    await until('the edit is there', () => sources(owner)[0] === 'one two');
+    await until('and saved', async () => (await saved(shared)) === content(cell('a', 'one two')));
+  });
+
+  it('D7 what an editor writes into a cell is not trusted to run', async () => {
+    const edge = await Edge.open();
+    const session = await edge.session(await notebook(cell('a', 'one'), cell('b', 'two')));
+    const [editor, owner] = [edge.room(session, 'edit'), edge.room(session)];
+    await Promise.all([editor.synced, owner.synced]);
+    const trusted = ({ doc }: LabClient): unknown[] => readNotebook(doc).cells.map(({ metadata }) => metadata['trusted']);
+    const metadata = ({ doc }: LabClient, index: number) =>
+      (cellsOf(doc).get(index) as Y.Map<Y.Map<unknown>>).get('metadata') as Y.Map<unknown>;
+    for (const index of [0, 1]) metadata(owner, index).set('trusted', true);
+    await until('both are trusted', () => trusted(editor).join() === 'true,true');
+    const html = sharedOutput({ output_type: 'display_data', metadata: {}, data: { 'text/html': '<script>alert(1)</script>' } });
+    ((cellsOf(editor.doc).get(0) as Y.Map<unknown>).get('outputs') as Y.Array<unknown>).push([html]);
+    await until('one is not', () => trusted(owner).join() === 'false,true');
+    sourceOf(editor, 1).insert(0, 'edited ');
+    metadata(editor, 0).set('trusted', true);
+    await until('the edit is there', () => sources(owner)[1] === 'edited two');
+    await until('it is still not', () => trusted(owner).join() === 'false,true' && trusted(editor).join() === 'false,true');
+    cellsOf(editor.doc).insert(2, [sharedCell({ ...(readNotebook(editor.doc).cells[1] as Cell), id: 'c', metadata: { trusted: true } })]);
+    await until('nor is a new one', () => trusted(owner).join() === 'false,true,false');
   });
 
   it('D5 goes on after a restart where it was, with what was not saved', async () => {

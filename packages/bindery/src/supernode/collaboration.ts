@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { z } from 'zod';
 import { BinderyError } from '@bindery/wire/errors.ts';
-import type { Role } from '@bindery/rtc/room/room.ts';
+import { includes, type Role } from '@bindery/wire/roles.ts';
 import type { Logger } from '../base/log.ts';
 import { DOCPROVIDER } from '../relay/dialect.ts';
 import { roomOf } from '../relay/places.ts';
@@ -17,12 +17,18 @@ import { kindOf, type Kind } from './kinds.ts';
 import { Moves } from './moves.ts';
 import { SharedFile } from './shared-file.ts';
 
+/** What somebody may do, and with which files: those at or below this path, all where it is empty. */
+export interface Guest {
+  readonly role: Role;
+  readonly path: string;
+}
+
 export interface CollaborationOptions {
   readonly address: JupyterAddress;
   /** Where documents are kept; made if it is not there. */
   readonly folder: string;
-  /** What whoever sent a request may do; undefined for nothing at all. */
-  readonly roleOf: (request: IncomingMessage) => Role | undefined;
+  /** Who sent a request; undefined for somebody who may do nothing at all. */
+  readonly guestOf: (request: IncomingMessage) => Guest | undefined;
   readonly log: Logger;
   readonly relay?: Pick<RelayOptions, 'maxConnections' | 'maxMessageBytes' | 'idleMs'>;
   readonly saveMs?: number;
@@ -48,7 +54,7 @@ const NOT_OFFERED = 'This server keeps no timeline and no forks of documents.';
 /** A part of JupyterLab's collaboration API that is answered here: method and path below the server's base address. */
 interface Call {
   readonly request: IncomingMessage;
-  readonly role: Role;
+  readonly guest: Guest;
   /** What the path's pattern caught, decoded. */
   readonly rest: string;
 }
@@ -108,13 +114,13 @@ export class Collaboration {
   }
 
   async #answer(request: IncomingMessage): Promise<Answer> {
-    const role = this.#options.roleOf(request);
-    if (role === undefined) throw new JupyterError(403, 'Nobody may do this without a role.');
+    const guest = this.#options.guestOf(request);
+    if (!guest) throw new JupyterError(403, 'Nobody may do this without a role.');
     const path = this.#tail(request);
     const { method = 'GET' } = request;
     for (const [of, pattern, answer] of this.#api) {
       const rest = of === method ? decoded(pattern.exec(path)?.[1]) : undefined;
-      if (rest !== undefined) return answer({ request, role, rest });
+      if (rest !== undefined) return answer({ request, guest, rest });
     }
     throw new JupyterError(404, 'There is nothing at this address.');
   }
@@ -136,12 +142,13 @@ export class Collaboration {
   }
 
   /** `PUT api/collaboration/session/{path}`: the id of a file and the name of its document's history (A1). */
-  async #session({ request, rest }: Call): Promise<Answer> {
+  async #session({ request, guest, rest }: Call): Promise<Answer> {
     const asked = SessionRequest.safeParse(await jsonBody(request));
     if (!asked.success) throw new JupyterError(400, 'The body names a format and a type.');
     const { format, type } = asked.data;
     if (!kindOf(format, type)) throw new JupyterError(400, `Files of type ${type} in format ${format} can't be shared.`);
     const path = cleaned(rest);
+    mustReach(guest, path);
     const stat = await this.#server.stat(path);
     const { id, isNew } = await this.#ids.index(stat.path);
     // Why it can't be opened is said where the page can show it: when it enters the room.
@@ -150,8 +157,9 @@ export class Collaboration {
   }
 
   /** `GET api/contents/{path}?content=0&hash=1`: whether others changed a file, which is of no concern to who has its document (A7). */
-  async #check({ request, rest }: Call): Promise<Answer> {
+  async #check({ request, guest, rest }: Call): Promise<Answer> {
     const path = cleaned(rest);
+    mustReach(guest, path);
     const answer = await this.#server.ask('GET', `api/contents/${encoded(path)}?${request.url?.split('?')[1] ?? ''}`);
     const id = this.#ids.idOf(path);
     if (answer.status !== 200 || id === undefined || this.#filesOf(id).length === 0) return answer;
@@ -160,8 +168,8 @@ export class Collaboration {
   }
 
   /** `PATCH api/contents/{path}`: to the server, and then the documents know their new paths (A4). */
-  async #rename({ request, role, rest }: Call): Promise<Answer> {
-    mayChange(role);
+  async #rename({ request, guest, rest }: Call): Promise<Answer> {
+    mustRun(guest);
     const body = Rename.safeParse(await jsonBody(request));
     if (!body.success) throw new JupyterError(400, 'The body names a path.');
     return this.#moves.move(async () => {
@@ -175,8 +183,8 @@ export class Collaboration {
     });
   }
 
-  async #remove({ role, rest }: Call): Promise<Answer> {
-    mayChange(role);
+  async #remove({ guest, rest }: Call): Promise<Answer> {
+    mustRun(guest);
     return this.#moves.move(async () => {
       const path = cleaned(rest);
       const answer = await this.#server.ask('DELETE', `api/contents/${encoded(path)}`);
@@ -190,16 +198,20 @@ export class Collaboration {
   }
 
   #admit(request: IncomingMessage): Admission | string {
-    const role = this.#options.roleOf(request);
-    if (role === undefined) return 'Nobody may enter without a role.';
+    const guest = this.#options.guestOf(request);
+    if (!guest) return 'Nobody may enter without a role.';
     const tail = this.#tail(request);
     const query = new URLSearchParams(request.url?.split('?')[1] ?? '');
     const stock = decoded(/^api\/collaboration\/room\/(.+)$/.exec(tail)?.[1]);
     const found = stock === undefined ? roomOf(tail.replace(/^api\/bindery/, '')) : { room: stock, dialect: DOCPROVIDER };
     if (!found || found.room.length > LONGEST_NAME) return 'There is no room at this address.';
     if (!TRANSIENT.test(found.room) && !FILE_ROOM.test(found.room)) return 'This is no name of a room.';
+    const file = FILE_ROOM.exec(found.room)?.groups?.['id'];
+    const path = file === undefined ? undefined : this.#ids.pathOf(file);
+    // What everybody does everywhere is told to nobody who was shown a part of it.
+    if (!mayRun(guest) && (path === undefined || !isWithin(guest.path, path))) return 'This document is not shared with you.';
     const lineage = query.get('sessionId');
-    return { ...found, role, user: {}, ...(lineage === null ? {} : { lineage }) };
+    return { ...found, role: guest.role, user: {}, ...(lineage === null ? {} : { lineage }) };
   }
 
   async #occupy(name: string, room: RelayRoom): Promise<Occupant | undefined> {
@@ -279,9 +291,23 @@ async function notOffered(): Promise<Answer> {
   return json(501, { message: NOT_OFFERED });
 }
 
+function mayRun({ role }: Guest): boolean {
+  return includes(role, 'execute');
+}
+
 /** What changes files or runs code is for those who may do so. */
-function mayChange(role: Role): void {
-  if (role !== 'execute' && role !== 'admin') throw new JupyterError(403, `This needs the role execute, and yours is ${role}.`);
+function mustRun(guest: Guest): void {
+  if (!mayRun(guest)) throw new JupyterError(403, `This needs the role execute, and yours is ${guest.role}.`);
+}
+
+/** Those who may not run code get what was shared with them. */
+function mustReach(guest: Guest, path: string): void {
+  if (!mayRun(guest) && !isWithin(guest.path, path)) throw new JupyterError(403, 'This file is not shared with you.');
+}
+
+/** True for the path itself, and what is below it. */
+function isWithin(shared: string, path: string): boolean {
+  return shared === '' || path === shared || path.startsWith(`${shared}/`);
 }
 
 /** A path of the Contents API as it names files: without slashes at its ends. */

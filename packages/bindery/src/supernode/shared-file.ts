@@ -7,6 +7,7 @@ import type { Logger } from '../base/log.ts';
 import type { Occupant, RelayRoom, SaveStatus } from '../relay/relay-room.ts';
 import { JupyterError, type FileModel, type JupyterServer } from './jupyter-server.ts';
 import type { Content, Kind } from './kinds.ts';
+import { distrust, wronglyTrusted } from './trust.ts';
 
 export interface SharedFileOptions {
   readonly room: RelayRoom;
@@ -125,8 +126,11 @@ export class SharedFile implements Occupant {
     this.#planWatch();
   }
 
-  readonly #heard = ({ changedParentTypes }: Y.Transaction): void => {
+  readonly #heard = (transaction: Y.Transaction): void => {
     const { room, kind } = this.#options;
+    const { changedParentTypes } = transaction;
+    const wrongly = wronglyTrusted(room.doc, transaction);
+    if (wrongly.length > 0) void room.edit(() => distrust(wrongly)).catch(() => undefined);
     if (kind.roots(room.doc).some((root) => changedParentTypes.has(root as never))) this.#changed();
   };
 

@@ -1,10 +1,11 @@
 import { chmod, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { ROLES } from '@bindery/wire/roles.ts';
 import { makeLog } from '../base/log.ts';
 import { sameSecret } from '../base/secrets.ts';
-import { Collaboration } from './collaboration.ts';
+import { Collaboration, type Guest } from './collaboration.ts';
 
 /**
  * The process beside a hub that keeps the documents of its sessions (`beside.ts` starts it). It is told by its parent, over the channel that Node
@@ -66,8 +67,7 @@ class Worker {
     const opening = Collaboration.open({
       address: { url, socketPath, token },
       folder: join(folder, id),
-      // The proxy has found out who it is, and says so with the secret that only it has.
-      roleOf: ({ headers }) => (sameSecret(headers.authorization ?? '', `Bearer ${secret}`) ? 'admin' : undefined),
+      guestOf: (request) => guestOf(request, secret),
       log: this.#log,
     });
     this.#sessions.set(id, opening);
@@ -91,6 +91,15 @@ class Worker {
   async #of(url = ''): Promise<Collaboration | undefined> {
     return this.#sessions.get(SESSION.exec(url)?.[1] ?? '');
   }
+}
+
+const Told = z.object({ 'x-bindery-role': z.enum(ROLES), 'x-bindery-path': z.string() });
+
+/** The proxy has found out who it is, and says so with the secret that only it has (proxy, Z4). */
+function guestOf({ headers }: IncomingMessage, secret: string): Guest | undefined {
+  if (!sameSecret(headers.authorization ?? '', `Bearer ${secret}`)) return undefined;
+  const told = Told.safeParse(headers);
+  return told.success ? { role: told.data['x-bindery-role'], path: decodeURIComponent(told.data['x-bindery-path']) } : undefined;
 }
 
 let worker: Worker | undefined;

@@ -1,12 +1,12 @@
 import type { Awareness } from 'y-protocols/awareness.js';
 import type * as Y from 'yjs';
 import type { BinderyError } from '@bindery/wire/errors.ts';
+import type { Role } from '@bindery/wire/roles.ts';
 import type { Observable } from '../observable.ts';
 import type { Definitions, Tables } from '../tables/table.ts';
 import type { History } from './history.ts';
 
-/** What somebody may do in a room; each includes those before it. */
-export type Role = 'read' | 'edit' | 'execute' | 'admin';
+export type { Role } from '@bindery/wire/roles.ts';
 
 /**
  * `connecting` not yet there · `open` in step with the others · `offline` was open, edits go on and are sent later · `closed` by us · `ended` for

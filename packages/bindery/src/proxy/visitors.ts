@@ -1,0 +1,73 @@
+import { includes, ROLES, type Role } from '@bindery/wire/roles.ts';
+import type { Signed } from '../base/signed.ts';
+
+/** Who uses a session: its owner as admin, or whoever got a link to it. */
+export interface Visitor {
+  readonly role: Role;
+  /** The file or folder that is shared with those who may not run code; empty for all files. */
+  readonly path: string;
+  /** When it ends, in milliseconds since the epoch, whole seconds; undefined for never. */
+  readonly until?: number | undefined;
+}
+
+export const OWNER: Visitor = { role: 'admin', path: '' };
+
+/** The secret part of a share link: `<role>.<second of the epoch>.<path in base64url>.<signature>` (rule Z1). */
+export function shareToken(signed: Signed, id: string, { role, until = 0, path }: Visitor): string {
+  return signed.sign(subject(id), [role, String(Math.floor(until / 1000)), Buffer.from(path).toString('base64url')]);
+}
+
+/** What a share token of this session allows; undefined where it was not signed here or has ended. */
+export function readShareToken(signed: Signed, id: string, token: string, now: number): Visitor | undefined {
+  // Most values are none: nothing is computed for them.
+  if (token.length > 8192 || !/^[a-z]+\.\d+\./.test(token)) return undefined;
+  const [role, second, path = ''] = signed.read(subject(id), token, 3) ?? [];
+  const until = Number(second) * 1000;
+  if (role === undefined || !(until > now)) return undefined;
+  return { role: role as Role, until, path: Buffer.from(path, 'base64url').toString() };
+}
+
+/** The one who may more; of two with one role the one who may longer. */
+export function stronger(one: Visitor | undefined, other: Visitor | undefined): Visitor | undefined {
+  if (!one || !other) return one ?? other;
+  const difference = ROLES.indexOf(one.role) - ROLES.indexOf(other.role);
+  if (difference !== 0) return difference > 0 ? one : other;
+  return (one.until ?? Infinity) >= (other.until ?? Infinity) ? one : other;
+}
+
+/** Requests of those who may not run code: method, path below the session's, and whether what the pattern caught is the path of a file (rule Z3). */
+const BELOW_EXECUTE: readonly (readonly [methods: readonly string[], pattern: RegExp])[] = [
+  [['GET', 'HEAD'], /^api\/contents\/?(?<file>.*)$/],
+  [['GET', 'HEAD'], /^files\/(?<file>.+)$/],
+  [['PUT'], /^api\/collaboration\/session\/(?<file>.+)$/],
+];
+const ROOMS = /^api\/(?:collaboration\/room|bindery\/(?:room|y))\/./;
+
+/** Whether a visitor may send this request, by a table of role, method and path (rule Z3). */
+export function mayAsk({ role, path }: Visitor, method: string, tail: string, isUpgrade: boolean): boolean {
+  if (includes(role, 'execute')) return true;
+  if (isUpgrade) return ROOMS.test(tail);
+  return BELOW_EXECUTE.some(([methods, pattern]) => {
+    const found = methods.includes(method) ? pattern.exec(tail) : null;
+    return found !== null && isWithin(path, decoded(found.groups?.['file'] ?? ''));
+  });
+}
+
+/** True for the shared file, or what is in the shared folder. */
+export function isWithin(shared: string, path: string | undefined): boolean {
+  if (path === undefined || path.split('/').includes('..')) return false;
+  const clean = path.replaceAll(/^\/+|\/+$/g, '');
+  return shared === '' || clean === shared || clean.startsWith(`${shared}/`);
+}
+
+function subject(id: string): string {
+  return `session ${id}`;
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
