@@ -1,31 +1,21 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
 import * as encoding from 'lib0/encoding';
 import * as Y from 'yjs';
 import { connect } from '@bindery/rtc/room/connect.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
 import { states } from '../../../../test/fakes/awareness.ts';
 import { TABLES, type NotesRoom } from '../../../../test/fakes/notes-room.ts';
+import { publishedYWebsocket, Y_WEBSOCKET_VERSIONS, type Provider, type ProviderClass } from '../../../../test/fakes/y-websocket.ts';
 import { roomOf } from './places.ts';
 import { Relay } from './relay.ts';
 
-/** The clients as their makers published them, with the sum of what npm serves. */
-const PUBLISHED = {
-  '1.5.4': 'Y3021uy0anOIHqAPyAZbNDoR05JuMEGjRNI8c+K9MHzVS8dWoImdJUjccljAznc8H2L7WkIXhRHZ1igWNRSgPw==',
-  '2.1.0': 'WHYDRqomaGkkaujtowCDwL8KYk+t1zQCGIgKyvxvchhjTQlMgWXRHJK+FDEcWmHA7I7o/4fy0eniOrtmz0e4mA==',
-  '3.1.0': 'ZNzwH84Ysxv7zjpFNZHjTJvrBZgcAqMljTe+6zrWciAML9LQ18aVylyPNH9faxCXqEOV8I0JY4TGtrIHFX+Xwg==',
-};
 type Awareness = NotesRoom['awareness'];
-const run = promisify(execFile);
 const base = await mkdtemp(join(tmpdir(), 'relay-y-'));
 after(() => rm(base, { recursive: true }));
 let count = 0;
@@ -33,33 +23,6 @@ const ends: (() => unknown)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).toReversed()) await end();
 });
-
-/** What all versions of the client have in common, as far as it is used here. */
-interface Provider {
-  readonly synced: boolean;
-  readonly awareness: Awareness;
-  on(name: string, heard: (...args: unknown[]) => void): void;
-  destroy(): void;
-}
-type ProviderClass = new (url: string, room: string, doc: Y.Doc, options: Record<string, unknown>) => Provider;
-
-/** One of them, unmodified, in a place where it finds the Yjs that is tested. */
-async function published(version: keyof typeof PUBLISHED): Promise<ProviderClass> {
-  await run('npm', ['pack', '--silent', `y-websocket@${version}`], { cwd: base });
-  const file = join(base, `y-websocket-${version}.tgz`);
-  assert.equal(
-    createHash('sha512')
-      .update(await readFile(file))
-      .digest('base64'),
-    PUBLISHED[version],
-  );
-  await mkdir(join(base, version));
-  await run('tar', ['xzf', file, '-C', join(base, version)]);
-  const module = (await import(pathToFileURL(join(base, version, 'package/src/y-websocket.js')).href)) as {
-    WebsocketProvider: ProviderClass;
-  };
-  return module.WebsocketProvider;
-}
 
 async function admit({ url = '' }: IncomingMessage) {
   const { pathname, searchParams } = new URL(url, 'http://relay');
@@ -114,11 +77,10 @@ async function until(isTrue: () => boolean, what: string): Promise<void> {
 describe('the dialect of y-websocket', () => {
   const clients = new Map<string, ProviderClass>();
   before(async () => {
-    await symlink(join(import.meta.dirname, '../../../../node_modules'), join(base, 'node_modules'));
-    for (const version of Object.keys(PUBLISHED) as (keyof typeof PUBLISHED)[]) clients.set(version, await published(version));
+    for (const version of Y_WEBSOCKET_VERSIONS) clients.set(version, await publishedYWebsocket(version, base));
   });
 
-  for (const version of Object.keys(PUBLISHED)) {
+  for (const version of Y_WEBSOCKET_VERSIONS) {
     const client = (): ProviderClass => clients.get(version) as ProviderClass;
 
     it(`Y1, Y2 ${version} shares a room with itself and with our own`, async () => {
