@@ -6,7 +6,7 @@ import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import type { Awareness } from 'y-protocols/awareness.js';
+import type { NotesRoom } from './notes-room.ts';
 import type * as Y from 'yjs';
 
 /** The clients as their makers published them, with the sum of what npm serves. */
@@ -21,7 +21,7 @@ export const Y_WEBSOCKET_VERSIONS = Object.keys(PUBLISHED) as YWebsocketVersion[
 /** What all versions of the client have in common, as far as it is used here. */
 export interface Provider {
   readonly synced: boolean;
-  readonly awareness: Awareness;
+  readonly awareness: NotesRoom['awareness'];
   on(name: string, heard: (...args: unknown[]) => void): void;
   destroy(): void;
 }

@@ -7,7 +7,8 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
 import type { Dialect } from './dialect.ts';
-import { closeReason, RelayRoom, type Member, type Occupant } from './relay-room.ts';
+import { closeReason, RelayRoom, type Occupant } from './relay-room.ts';
+import { socketMember } from './socket-member.ts';
 
 /** Who may enter which room, and as what. */
 export interface Admission {
@@ -178,7 +179,7 @@ export class Relay {
       return;
     }
     const { admission, room } = entry;
-    const member = asMember(open, admission, () => room.drained(member));
+    const member = socketMember(open, admission, () => room.drained(member));
     const end = (): void => {
       // What it says until it is gone is not heard.
       room.leave(member);
@@ -244,15 +245,4 @@ export class Relay {
       }
     }
   }
-}
-
-function asMember(open: WebSocket, { role, user, dialect }: Admission, drained: () => void): Member {
-  return {
-    role,
-    dialect,
-    user,
-    send: (frame) => open.send(frame, drained),
-    waiting: () => open.bufferedAmount,
-    close: (code, reason) => open.close(code, reason),
-  };
 }
