@@ -1,5 +1,5 @@
 import * as Y from 'yjs';
-import { mergeNotebook, mergeText } from '@bindery/rtc/notebook/merge.ts';
+import { literalsFor, mergeNotebook, mergeText } from '@bindery/rtc/notebook/merge.ts';
 import { notebookFrom, parseNotebook, writeNotebook, type NotebookFile } from '@bindery/rtc/notebook/nbformat.ts';
 import type { Exact } from '@bindery/rtc/notebook/literal.ts';
 import { cellsOf, fillNotebook, metaOf, readNotebook } from '@bindery/rtc/notebook/shared-notebook.ts';
@@ -65,7 +65,7 @@ class NotebookContent implements Content {
 
   of(doc: Y.Doc): { readonly content: Content; readonly json: string } {
     const notebook = readNotebook(doc);
-    const { literals } = this.#file;
+    const literals = literalsFor(this.#file, notebook);
     return { content: new NotebookContent({ notebook, literals }), json: writeNotebook(notebook, literals, 'passing') };
   }
 }

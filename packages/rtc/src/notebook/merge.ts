@@ -4,7 +4,7 @@ import { jsonOf, sharedMap } from '../shared-json.ts';
 import { CellMatch, matchIds, matchSame, matchVersions } from './cell-match.ts';
 import { heaviestRise, inOrder, type Versions } from './cell-order.ts';
 import { isSame, mergedObject, mergedValue, own, type Lost } from './json-merge.ts';
-import { PASSING_CELL, PASSING_NOTEBOOK } from './nbformat.ts';
+import { literalsOf, PASSING_CELL, PASSING_NOTEBOOK, type Literals, type NotebookFile } from './nbformat.ts';
 import { cellFields, without, type Cell, type Notebook } from './notebook.ts';
 import { cellsOf, fillNotebook, metaOf, readNotebook, sharedCell, sharedOutput } from './shared-notebook.ts';
 import { editText, mergedText } from './text-merge.ts';
@@ -27,11 +27,6 @@ export interface MergeOutcome {
   readonly conflicts: readonly Conflict[];
 }
 
-export interface NotebookMergeOutcome extends MergeOutcome {
-  /** Which cell of the document each of theirs is: from its id in theirs to that in the document. */
-  readonly cellIds: ReadonlyMap<string, string>;
-}
-
 /**
  * Merges a text file that changed on disk into its shared text, inside a transaction of the caller's (rules M of SPEC.md). `base` is what both
  * came from: the file as it was last read or written; undefined if nobody knows. After a conflict the caller keeps theirs beside the file.
@@ -52,15 +47,26 @@ export function mergeNotebook(
   base: Notebook | undefined,
   theirs: Notebook,
   newId: () => string = () => crypto.randomUUID(),
-): NotebookMergeOutcome {
+): MergeOutcome {
   return doc.transact((transaction) => {
     const before = marks(transaction);
     if (metaOf(doc).size === 0 && cellsOf(doc).length === 0) fillNotebook(doc, theirs);
     const merge = new NotebookMerge(doc, base && lasting(base), lasting(theirs), newId);
     merge.run();
     if (marks(transaction) !== before) merge.repairIds();
-    return { changed: marks(transaction) !== before, conflicts: merge.conflicts, cellIds: merge.cellIds };
+    return { changed: marks(transaction) !== before, conflicts: merge.conflicts };
   });
+}
+
+/** The literals of a file for what became of its notebook, whose cells may have other ids (M2). */
+export function literalsFor({ notebook, literals }: NotebookFile, now: Notebook): Literals {
+  if (literals.size === 0) return literals;
+  const match = matchVersions(notebook.cells, now.cells);
+  const ids = notebook.cells.flatMap(({ id }, index): [string, string][] => {
+    const to = match.to(index);
+    return to === undefined ? [] : [[id, (now.cells[to] as Cell).id]];
+  });
+  return literalsOf(literals, new Map(ids));
 }
 
 /** Says of two moments of one transaction whether anything was edited between them. */
@@ -89,7 +95,6 @@ interface Place {
 
 class NotebookMerge {
   readonly conflicts: Conflict[] = [];
-  readonly cellIds = new Map<string, string>();
   readonly #doc: Y.Doc;
   readonly #base: Notebook;
   readonly #ours: Notebook;
@@ -180,7 +185,6 @@ class NotebookMerge {
     const index = versions.ours as number;
     const map = this.#maps[index] as Y.Map<unknown>;
     if (!theirs) return [{ index, make: () => map.clone() }];
-    this.cellIds.set(theirs.id, ours.id);
     const { cell, isTorn } = this.#mergedCell(base, ours, theirs);
     const isOther = cell.type !== ours.type;
     if (!isOther) editCell(map, ours, cell);
@@ -192,7 +196,6 @@ class NotebookMerge {
   #putIn(cell: Cell): Place {
     const id = this.#ids.has(cell.id) ? this.#newId() : cell.id;
     this.#ids.add(id);
-    this.cellIds.set(cell.id, id);
     return { make: () => sharedCell({ ...cell, id }) };
   }
 

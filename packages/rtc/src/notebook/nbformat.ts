@@ -45,7 +45,7 @@ export function notebookFrom(exact: Exact, newId: () => string = () => crypto.ra
   return { notebook, literals };
 }
 
-/** The same parts for cells that have other ids in the notebook that is to be written: `mergeNotebook` tells which. */
+/** The same parts for cells that have other ids in the notebook that is to be written. */
 export function literalsOf(literals: Literals, cellIds: ReadonlyMap<string, string>): Literals {
   const renamed = [...literals].map(([place, parts]): [string, typeof parts] => {
     const [list = '', id = '', ...rest] = place.split('/');
