@@ -50,7 +50,11 @@ function webIsStale() {
   if (!existsSync('packages/web/vite.config.ts')) return false;
   return (
     !existsSync(built) ||
-    statSync(built).mtimeMs < Math.max(newest('packages/web/src'), newest('packages/wire/src'), statSync('packages/web/index.html').mtimeMs)
+    statSync(built).mtimeMs <
+      Math.max(
+        ...['packages/web/src', 'packages/wire/src', 'packages/rtc/src'].map(newest),
+        ...readdirSync('packages/web').flatMap((file) => (/\.(html|ts)$/.test(file) ? [statSync(`packages/web/${file}`).mtimeMs] : [])),
+      )
   );
 }
 

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { planSnapshot } from '../test/plan-snapshot.ts';
 
 const check = process.argv.includes('--check');
-const names = readdirSync('examples', { withFileTypes: true }).filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
+const names = readdirSync('examples', { withFileTypes: true }).filter((entry) => entry.isDirectory() && !/^(?:\.|rtc-)/.test(entry.name));
 let changed = 0;
 mkdirSync('examples/.plans', { recursive: true });
 for (const { name } of names) {

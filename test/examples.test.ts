@@ -8,7 +8,7 @@ import { planSnapshot } from './plan-snapshot.ts';
 
 const folder = join(import.meta.dirname, '..', 'examples');
 const names = readdirSync(folder, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+  .filter((entry) => entry.isDirectory() && !/^(?:\.|rtc-)/.test(entry.name))
   .map((entry) => entry.name);
 
 for (const name of names) {

@@ -18,7 +18,8 @@ export function exampleLink(name: string): string {
 /** Bundled examples that the launch page offers: title and first sentence are those of their README; the simplest comes first. */
 export function bundledExamples(folder: string = FOLDER): Example[] {
   if (!existsSync(folder)) return [];
-  const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, 'README.md')));
+  // Those that begin with `rtc-` are pages of their own (`npm run example`), and no repositories.
+  const names = readdirSync(folder).filter((name) => !name.startsWith('rtc-') && existsSync(join(folder, name, 'README.md')));
   const sorted = names.toSorted((a, b) => Number(b === FIRST) - Number(a === FIRST) || a.localeCompare(b));
   return sorted.map((name) => {
     const lines = readFileSync(join(folder, name, 'README.md'), 'utf8')

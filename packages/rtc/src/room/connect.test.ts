@@ -217,7 +217,14 @@ describe('a room on a server', () => {
     Y.applyUpdate(server.doc, filled('before'));
     const room = await enter();
     assert.deepEqual(server.peer.frames[0], { type: 'hello', version: 1, lineage: '', stateVector: Y.encodeStateVector(new Y.Doc()) });
-    assert.deepEqual(room.state.get(), { phase: 'open', role: 'edit', isSaved: true, error: undefined });
+    assert.deepEqual(room.state.get(), {
+      phase: 'open',
+      role: 'edit',
+      isSaved: true,
+      error: undefined,
+      lineage: 'first',
+      run: String(server.run),
+    });
     assert.equal(room.tables.notes.get('before')?.title, 'before');
     await room.saved();
     room.tables.notes.create({ title: 'mine' }, { id: 'mine' });

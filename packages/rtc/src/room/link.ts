@@ -30,7 +30,14 @@ export interface LinkOptions {
  * state vector, so nothing is piled up while nobody listens.
  */
 export class Link {
-  readonly state = new Value<RoomState>({ phase: 'connecting', role: undefined, isSaved: true, error: undefined });
+  readonly state = new Value<RoomState>({
+    phase: 'connecting',
+    role: undefined,
+    isSaved: true,
+    error: undefined,
+    lineage: undefined,
+    run: undefined,
+  });
   readonly #options: LinkOptions;
   #socket: Socket | undefined;
   /** Counts connections, and ends of them. */
@@ -195,7 +202,7 @@ export class Link {
     const own = awareness.getLocalState();
     // With a new clock: the server has forgotten the state, others remember its end.
     if (own) awareness.setLocalState(own);
-    this.state.set({ ...this.state.get(), phase: 'open', role: frame.role });
+    this.state.set({ ...this.state.get(), phase: 'open', role: frame.role, lineage: frame.lineage, run: frame.run });
   }
 
   readonly #edited = (update: Uint8Array, origin: unknown): void => {

@@ -24,7 +24,7 @@ export interface LocalRoom<D extends Definitions> extends Room<D> {
 export function openLocal<D extends Definitions>(options: LocalOptions<D>): LocalRoom<D> {
   const doc = new Y.Doc();
   if (options.from) Y.applyUpdate(doc, options.from);
-  const state = new Value<RoomState>({ phase: 'open', role: 'admin', isSaved: true, error: undefined });
+  const state = new Value<RoomState>({ phase: 'open', role: 'admin', isSaved: true, error: undefined, lineage: undefined, run: undefined });
   const transactions = new Transactions(doc);
   const [edit, silent] = [Symbol('edit'), Symbol('not undoable')];
   const transact = <T>(body: () => T, how: { readonly undoable?: boolean } = {}): T => {

@@ -21,6 +21,10 @@ export interface RoomState {
   /** True when everything that was edited here is where it can't get lost. */
   readonly isSaved: boolean;
   readonly error: BinderyError | undefined;
+  /** Names the history of the document; undefined before the room was open, and where there is no server. */
+  readonly lineage: string | undefined;
+  /** Names the time since which the server keeps the document in memory; undefined likewise. */
+  readonly run: string | undefined;
 }
 
 /** A shared document, its tables, and who else is there. The same whether it lives on a server (`connect`) or only here (`openLocal`). */
