@@ -12,7 +12,8 @@ import { StateLock } from '../packages/bindery/src/base/state-lock.ts';
 import { interruptOf } from '../packages/bindery/src/cli/interrupt.ts';
 import { admission } from '../packages/bindery/src/relay/admission.ts';
 import { Relay } from '../packages/bindery/src/relay/relay.ts';
-import { ROLES, Shares, type Share } from '../packages/bindery/src/relay/shares.ts';
+import { Shares } from '../packages/bindery/src/relay/shares.ts';
+import { ROLES } from '../packages/wire/src/roles.ts';
 
 const WEB = join(import.meta.dirname, '../packages/web/dist');
 /** The pages, and what one has to know of each. */
@@ -35,7 +36,8 @@ const { values, positionals } = parseArgs({
 });
 const [name = ''] = positionals;
 const port = Number(values.port);
-if (!(name in EXAMPLES) || !ROLES.includes(values.role as Share['role']) || !Number.isInteger(port)) {
+const role = ROLES.find((each) => each === values.role);
+if (!(name in EXAMPLES) || !role || !Number.isInteger(port)) {
   const known = Object.entries(EXAMPLES).map(([each, about]) => `  npm run example ${each}    ${about}`);
   process.stderr.write(
     `One of:\n${known.join('\n')}\nwith -- --folder <folder> to keep the documents, --port <number>, --role ${ROLES.join('|')}\n`,
@@ -74,7 +76,7 @@ const door = await openDoor('localhost', port, () =>
 );
 const origin = `http://localhost:${door.port}`;
 origins.push(origin);
-const share = new Shares(key).sign({ room: name, role: values.role as Share['role'], until: Math.floor((Date.now() + DAY) / 1000) * 1000 });
+const share = new Shares(key).sign({ room: name, role, until: Math.floor((Date.now() + DAY) / 1000) * 1000 });
 process.stdout.write(`${origin}/${name}.html#ws://localhost:${door.port}/room/${name}?share=${share}\n`);
 process.stderr.write('  Whoever has this link, on this machine, shares the documents. Press Ctrl-C to end it.\n');
 
