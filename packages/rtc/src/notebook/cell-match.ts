@@ -35,7 +35,7 @@ export function matchIds(match: CellMatch, before: readonly Cell[], after: reado
 
 /**
  * Finds a version's cells in a later one. By their ids; what is left by type and source, where it stood or elsewhere; and if they have no id in
- * common, because ids are made at reading or were all made anew, by likeness, in their order.
+ * common, because ids are made at reading or were all made anew, by likeness.
  */
 export function matchVersions(before: readonly Cell[], after: readonly Cell[]): CellMatch {
   const match = new CellMatch();
@@ -50,7 +50,7 @@ export function matchVersions(before: readonly Cell[], after: readonly Cell[]): 
     const to = match.to(index) === undefined ? left.get(keyOf(cell))?.shift() : undefined;
     if (to !== undefined) match.add(index, to);
   }
-  if (areIdsForeign) for (const { from, to } of gapsOf(match, before.length, after.length, ALL)) matchAlike(match, from, to, before, after);
+  if (areIdsForeign) matchAlike(match, before, after);
   return match;
 }
 
@@ -110,41 +110,31 @@ function gapsOf(match: CellMatch, before: number, after: number, open: Open): Ga
   return [...gaps.values()].filter(({ from, to }) => from.length > 0 && to.length > 0);
 }
 
-/** From this on two cells are taken for two versions of one: 1 is all words, 0 none. */
+/** From this on two cells are taken for two versions of one, in the same place and elsewhere: 1 is all words, 0 none. */
 const ALIKE = 0.5;
+const VERY_ALIKE = 0.7;
 /** Beyond this many pairs nothing is compared: cells that were rewritten in such numbers are others. */
-const MOST_PAIRS = 10_000;
+const MOST_PAIRS = 250_000;
 
-function matchAlike(
-  match: CellMatch,
-  from: readonly number[],
-  to: readonly number[],
-  before: readonly Cell[],
-  after: readonly Cell[],
-): void {
+/** Matches what is left, those that are most alike first, and of equals those that have as many before them. */
+function matchAlike(match: CellMatch, before: readonly Cell[], after: readonly Cell[]): void {
+  const gaps = gapsOf(match, before.length, after.length, ALL).map(({ from, to }) => ({ from: new Set(from), to: new Set(to) }));
+  const from = [...before.keys()].filter((index) => match.to(index) === undefined);
+  const to = [...after.keys()].filter((index) => match.from(index) === undefined);
   if (from.length * to.length > MOST_PAIRS) return;
-  const words = (cells: readonly Cell[], places: readonly number[]): Words[] =>
-    places.map((index) => wordsOf((cells[index] as Cell).source));
-  const [mine, others] = [words(before, from), words(after, to)];
-  const alike = (a: number, b: number): number => {
-    if (before[from[a] as number]?.type !== after[to[b] as number]?.type) return 0;
-    const value = likeness(mine[a] as Words, others[b] as Words);
-    return value < ALIKE ? 0 : value;
-  };
-  // best[a][b]: the most likeness of pairs, in order, of the cells from a and from b on.
-  const best = Array.from({ length: from.length + 1 }, () => new Float64Array(to.length + 1));
-  const at = (a: number, b: number): number => best[a]?.[b] ?? 0;
-  const values = from.map((_cell, a) => to.map((_other, b) => alike(a, b)));
-  const value = (a: number, b: number): number => values[a]?.[b] ?? 0;
-  for (let a = from.length - 1; a >= 0; a--) {
-    for (let b = to.length - 1; b >= 0; b--) {
-      (best[a] as Float64Array)[b] = Math.max(at(a + 1, b), at(a, b + 1), value(a, b) > 0 ? value(a, b) + at(a + 1, b + 1) : 0);
-    }
-  }
-  for (let [a, b] = [0, 0]; a < from.length && b < to.length;) {
-    if (value(a, b) > 0 && at(a, b) === value(a, b) + at(a + 1, b + 1)) match.add(from[a++] as number, to[b++] as number);
-    else if (at(a, b) === at(a + 1, b)) a++;
-    else b++;
+  const others = to.map((index) => ({ index, words: wordsOf((after[index] as Cell).source) }));
+  const pairs = from.flatMap((index, place) => {
+    const words = wordsOf((before[index] as Cell).source);
+    const gap = gaps.find((each) => each.from.has(index));
+    return others.flatMap((other, otherPlace) => {
+      if (before[index]?.type !== after[other.index]?.type) return [];
+      const value = likeness(words, other.words);
+      const isAlike = value >= (gap?.to.has(other.index) ? ALIKE : VERY_ALIKE);
+      return isAlike ? [{ from: index, to: other.index, value, distance: Math.abs(place - otherPlace) }] : [];
+    });
+  });
+  for (const pair of pairs.sort((a, b) => b.value - a.value || a.distance - b.distance)) {
+    if (match.to(pair.from) === undefined && match.from(pair.to) === undefined) match.add(pair.from, pair.to);
   }
 }
 

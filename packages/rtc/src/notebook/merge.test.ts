@@ -352,6 +352,31 @@ describe('whatever both did (M9)', () => {
     );
   });
 
+  it('nor does it where the file has no ids, each time that it is read', () => {
+    let read = 0;
+    const anew = (file: Notebook): Notebook =>
+      notebook(
+        file.cells.map((each) => ({ ...each, id: `read-${read++}` })),
+        { minor: 4 },
+      );
+    fc.assert(
+      fc.property(edits, edits, (mine, other) => {
+        const [ours, theirs] = [edited(start, mine, 'o'), edited(start, other, 't')];
+        const doc = filled({ ...ours, minor: 4 });
+        mergeNotebook(doc, anew(start), anew(theirs));
+        const result = readNotebook(doc);
+        const found = new Set(linesOf(result));
+        const isInBoth = (line: string): boolean => linesOf(ours).includes(line) && linesOf(theirs).includes(line);
+        for (const line of [...linesOf(ours), ...linesOf(theirs)]) {
+          if (!linesOf(start).includes(line) || isInBoth(line)) assert.ok(found.has(line), `${line} is gone`);
+        }
+        assert.equal(mergeNotebook(doc, anew(theirs), anew(theirs)).changed, false);
+        assert.deepEqual(readNotebook(doc), result);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('is to the letter what the one said who alone did something', () => {
     fc.assert(
       fc.property(edits, (changes) => {
