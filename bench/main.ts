@@ -1,4 +1,4 @@
-// Side by side with the peers, on this machine, in this run: `npm run bench [-- --json] [launch|burst|build|proxy|hub …]`.
+// Side by side with the peers, on this machine, in this run: `npm run bench [-- --json] [launch|burst|build|proxy|hub|execute …]`.
 import type { Row } from './row.ts';
 
 const PARTS: Record<string, () => Promise<AsyncIterable<Row>>> = {
@@ -7,6 +7,7 @@ const PARTS: Record<string, () => Promise<AsyncIterable<Row>>> = {
   build: async () => (await import('./build.ts')).rows(),
   proxy: async () => (await import('./proxy.ts')).rows(),
   hub: async () => (await import('./hub.ts')).rows(),
+  execute: async () => (await import('./execute.ts')).rows(),
 };
 
 const words = process.argv.slice(2);

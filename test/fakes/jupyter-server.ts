@@ -11,22 +11,24 @@ import { SHARED_CACHE } from './real-hub.ts';
 
 const LOCK = new URL('../../packages/bindery/src/engines/local/runtime/requirements.lock', import.meta.url).pathname;
 
-/** A real Jupyter server with ipykernel, of the packages that sessions run, on a UNIX socket, in a folder of its own. */
+/** A real Jupyter server with ipykernel, of the packages that sessions run, in a folder of its own. */
 export class JupyterServer implements AsyncDisposable {
   readonly folder: string;
-  readonly socketPath: string;
+  readonly socketPath: string | undefined;
   readonly token = 'a-token';
-  /** As an address whose host says nothing. */
-  readonly url = 'http://localhost/base/';
+  /** With a socket, an address whose host says nothing. */
+  readonly url: string;
   readonly #child: ChildProcess;
 
-  private constructor(folder: string, child: ChildProcess) {
+  private constructor(folder: string, child: ChildProcess, port: number | undefined) {
     this.folder = folder;
-    this.socketPath = join(folder, 'nb.sock');
+    this.socketPath = port === undefined ? join(folder, 'nb.sock') : undefined;
+    this.url = port === undefined ? 'http://localhost/base/' : `http://127.0.0.1:${port}/base/`;
     this.#child = child;
   }
 
-  static async start(options: readonly string[] = []): Promise<JupyterServer> {
+  /** @param port of loopback, in place of the UNIX socket */
+  static async start(options: readonly string[] = [], port?: number): Promise<JupyterServer> {
     const python = join(await environment(), 'bin/python');
     const folder = await mkdtemp(join(tmpdir(), 'jupyter-'));
     const root = join(folder, 'root');
@@ -36,7 +38,7 @@ export class JupyterServer implements AsyncDisposable {
       [
         '-m',
         'jupyter_server',
-        `--ServerApp.sock=${join(folder, 'nb.sock')}`,
+        port === undefined ? `--ServerApp.sock=${join(folder, 'nb.sock')}` : `--ServerApp.port=${port}`,
         '--ServerApp.base_url=/base/',
         '--IdentityProvider.token=a-token',
         `--ServerApp.root_dir=${root}`,
@@ -50,7 +52,7 @@ export class JupyterServer implements AsyncDisposable {
         env: { PATH: process.env['PATH'] ?? '', HOME: folder, LANG: 'C.UTF-8' },
       },
     );
-    const server = new JupyterServer(folder, child);
+    const server = new JupyterServer(folder, child, port);
     const end = performance.now() + 60_000;
     while (!(await server.ask('GET', 'api/status').catch(() => undefined))) {
       if (performance.now() > end || child.exitCode !== null) throw new Error('The Jupyter server does not start.');
@@ -62,7 +64,9 @@ export class JupyterServer implements AsyncDisposable {
   /** Asks the API; fails unless the answer is a success. */
   async ask(method: string, path: string, body?: unknown): Promise<unknown> {
     const headers = { authorization: `token ${this.token}`, 'content-type': 'application/json' };
-    const asked = request({ socketPath: this.socketPath, path: `/base/${path}`, method, headers, agent: false });
+    const { hostname, port } = new URL(this.url);
+    const where = this.socketPath === undefined ? { hostname, port } : { socketPath: this.socketPath };
+    const asked = request({ ...where, path: `/base/${path}`, method, headers, agent: false });
     asked.end(body === undefined ? undefined : JSON.stringify(body));
     const [answer] = (await once(asked, 'response')) as [IncomingMessage];
     const status = answer.statusCode ?? 0;

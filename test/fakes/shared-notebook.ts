@@ -67,9 +67,9 @@ export class SharedNotebook {
   }
 
   /** Waits for the end of an execution, and returns how it ended. */
-  async ended(id: string) {
+  async ended(id: string, withinMs = 30_000) {
     await until(`the end of ${id}`, () => !['requested', 'in progress', 'none'].includes(this.status(id)), {
-      withinMs: 30_000,
+      withinMs,
       seen: () => this.record(id),
     });
     return this.record(id).status;

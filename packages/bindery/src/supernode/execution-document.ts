@@ -150,7 +150,7 @@ export class ExecutionDocument implements Home {
   }
 
   async end(execution: Execution, status: ExecutionStatus): Promise<void> {
-    const { order, count } = execution;
+    const { order, executionCount } = execution;
     await execution
       .endOutputs(() => {
         const isShown = this.#isShown(order);
@@ -160,19 +160,12 @@ export class ExecutionDocument implements Home {
           const displayIds = Object.fromEntries(execution.displayIds);
           this.#tables.executions.update(order.id, { status: brief, endedAt: this.#now(), displayIds });
         }
-        if (isShown && order.cell !== null) this.#tables.cells.update(order.cell, { executionState: 'idle', executionCount: count });
+        if (isShown && order.cell !== null) this.#tables.cells.update(order.cell, { executionState: 'idle', executionCount });
         for (const { id, execution: of } of this.#tables.stdin.records.get()) if (of === order.id) this.#tables.stdin.delete(id);
         this.#prune(order);
       })
       .catch((error: Error) => this.#fail(error));
     this.#executions.delete(order.id);
-  }
-
-  counted({ order }: Execution, count: number): void {
-    if (order.cell === null) return;
-    void this.#edit(() => {
-      if (order.cell !== null && this.#isShown(order)) this.#tables.cells.update(order.cell, { executionCount: count });
-    });
   }
 
   asked(execution: Execution, question: { readonly prompt: string; readonly isPassword: boolean }): void {
@@ -191,6 +184,9 @@ export class ExecutionDocument implements Home {
   outputs(execution: Execution): Outputs {
     return new Outputs({
       place: () => this.#place(execution.order),
+      wrote: () => {
+        if (execution.heard !== undefined) this.#update(execution.order.id, { heard: execution.heard });
+      },
       edit: (body) => this.#options.shared.edit(body),
       failed: (error) => this.#fail(error),
       displays: this.#displays,
@@ -209,7 +205,7 @@ export class ExecutionDocument implements Home {
       if (!order || !this.#options.seals.isSealed(this.id, order, record.seal))
         refused.set(record.id, 'Nobody can tell any more who asked for it.');
       else if (!isRunning && !this.#isFresh(record.id)) refused.set(record.id, 'Its record was changed after it was accepted.');
-      else if (isRunning) this.#options.runner.adopt(this.#execution(order, true));
+      else if (isRunning) this.#options.runner.adopt(this.#execution(order, { heard: record.heard ?? undefined }));
       else this.#enqueue(this.#execution(order));
     }
     for (const { id, execution } of cells.records.get()) this.#rememberDisplays(id, execution);
@@ -295,9 +291,8 @@ export class ExecutionDocument implements Home {
     });
   }
 
-  #execution(order: Order, isSent = false): Execution {
-    const execution = new Execution(order, this.#options.seals.message(this.id, order.id), this, isSent);
-    execution.isBegun = isSent;
+  #execution(order: Order, adopted?: { readonly heard: number | undefined }): Execution {
+    const execution = new Execution(order, this.#options.seals.message(this.id, order.id), this, adopted);
     this.#executions.set(order.id, execution);
     return execution;
   }

@@ -10,6 +10,8 @@ const LAST_WORD_MS = 5000;
 /** A result that is longer than this, in characters, is not in the record. */
 const LONGEST_RESULT = 1024 * 1024;
 
+const GAP = '[The connection to the kernel was lost for a while: output may be missing here.]\n';
+
 /** What is to run, as it was accepted: nobody changes it any more. */
 export interface Order extends Sealed {
   readonly owner: string;
@@ -22,7 +24,6 @@ export interface Home {
   begin(execution: Execution): Promise<void>;
   /** Writes down how it ended, with all outputs; comes when that is safe. Never fails. */
   end(execution: Execution, status: ExecutionStatus): Promise<void>;
-  counted(execution: Execution, count: number): void;
   /** The running code asks for a line of text. */
   asked(execution: Execution, question: { readonly prompt: string; readonly isPassword: boolean }): void;
   /** Of an IPython kernel: what the code wants to be in the next cell, or in this one. */
@@ -46,7 +47,10 @@ export class Execution {
   /** True when it is written down, and safe, that it runs. */
   isBegun = false;
   /** The kernel's number for it, when it has told. */
-  count: number | null = null;
+  executionCount: number | null = null;
+  /** The number of the kernel's last message, of which all before are taken. */
+  heard: number | undefined;
+  #gap: Gap | undefined;
   readonly #outputs: Outputs;
   #late: Outputs | undefined;
   #reply: JsonObject | undefined;
@@ -58,14 +62,18 @@ export class Execution {
   #done: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param isSent true for one that a process before this one has sent */
-  constructor(order: Order, messageId: string, home: Home, isSent = false) {
+  /** @param adopted for one that a process before this one has sent: the number of the last message that is in the document, if there is one */
+  constructor(order: Order, messageId: string, home: Home, adopted?: { readonly heard: number | undefined }) {
     this.order = order;
     this.messageId = messageId;
     this.home = home;
-    this.isSent = isSent;
+    this.isSent = adopted !== undefined;
+    this.isBegun = this.isSent;
     this.#outputs = home.outputs(this);
-    if (isSent) this.#outputs.goOn();
+    if (!adopted) return;
+    this.#outputs.goOn();
+    this.heard = adopted.heard;
+    this.interrupted();
   }
 
   get isEnded(): boolean {
@@ -85,6 +93,18 @@ export class Execution {
   /** Told once, when the kernel has said its last word about it. */
   whenDone(done: () => void): void {
     this.#done = done;
+  }
+
+  /** The connection to the kernel was lost: what comes next may not be what comes next. */
+  interrupted(): void {
+    this.#gap = new Gap(this.heard);
+  }
+
+  /** Counts a message of the kernel, whoever it is for, while this runs. */
+  count(message: KernelMessage): void {
+    const number = numberOf(message);
+    if (this.#gap?.take(number, message.parent.msg_id === this.messageId && message.content['execution_state'] === 'busy')) this.#sayGap();
+    if (number !== undefined && number > (this.heard ?? -1)) this.heard = number;
   }
 
   /** Takes a message of the kernel that belongs to it. */
@@ -114,7 +134,7 @@ export class Execution {
       const { ename, evalue, traceback } = errorOf(reply);
       return { status: 'error', ename, evalue, traceback };
     }
-    return { status: 'ok', executionCount: this.count, result: this.#result };
+    return { status: 'ok', executionCount: this.executionCount, result: this.#result };
   }
 
   /** Ends it, if it has not ended. Comes when that is safe. */
@@ -170,14 +190,22 @@ export class Execution {
 
   #wait(): void {
     clearTimeout(this.#timer);
-    if (this.#reply && this.#isIdle) this.#done?.();
-    else this.#timer = setTimeout(() => this.#done?.(), LAST_WORD_MS);
+    if (this.#reply && this.#isIdle) this.#end();
+    else this.#timer = setTimeout(() => this.#end(), LAST_WORD_MS);
+  }
+
+  #end(): void {
+    if (this.#gap && !this.#gap.isClosed) this.#sayGap();
+    this.#done?.();
+  }
+
+  #sayGap(): void {
+    this.#gap = undefined;
+    this.say(GAP, 'stderr');
   }
 
   #counted(count: unknown): void {
-    if (typeof count !== 'number' || !Number.isInteger(count) || count === this.count) return;
-    this.count = count;
-    this.home.counted(this, count);
+    if (typeof count === 'number' && Number.isInteger(count)) this.executionCount = count;
   }
 
   #ask({ prompt, password }: JsonObject): void {
@@ -197,5 +225,39 @@ export class Execution {
       this.#late.goOn();
     }
     this.#late.take(type, content);
+  }
+}
+
+/** IPython and others number their messages, at the end of the id. */
+function numberOf({ header }: KernelMessage): number | undefined {
+  const number = /_(\d{1,15})$/.exec(header.msg_id)?.[1];
+  return number === undefined ? undefined : Number(number);
+}
+
+/** Finds out by their numbers whether messages are missing after an interruption. */
+class Gap {
+  #after: number | undefined;
+  #isFirst = true;
+  #count = 0;
+  #highest = 0;
+
+  /** @param after the last number before; undefined when none was heard */
+  constructor(after: number | undefined) {
+    this.#after = after;
+  }
+
+  /** True when messages are missing before this one. */
+  take(number: number | undefined, isBegin: boolean): boolean {
+    if (this.#isFirst && this.#after === undefined && isBegin && number !== undefined) this.#after = number - 1;
+    const isMissing = this.#isFirst && (number === undefined || number !== (this.#after ?? -1) + 1);
+    this.#isFirst = false;
+    this.#count += 1;
+    this.#highest = Math.max(this.#highest, number ?? 0);
+    return isMissing;
+  }
+
+  /** True when none is missing. */
+  get isClosed(): boolean {
+    return this.#after !== undefined && this.#count === this.#highest - this.#after;
   }
 }

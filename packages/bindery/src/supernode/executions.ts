@@ -44,6 +44,7 @@ export class Executions {
   readonly #lives: KernelLives;
   readonly #documents = new Map<string, Attached>();
   readonly #queues = new Map<string, KernelQueue>();
+  readonly #checks = new Map<string, Promise<void>>();
   readonly #runner: Runner;
 
   constructor(options: ExecutionsOptions) {
@@ -181,7 +182,16 @@ export class Executions {
     found?.[1].comms.take(message, { id: kernel, session: this.#lives.current(kernel) });
   }
 
-  async #check(kernel: string): Promise<void> {
+  /** All who ask at the same time wait for one answer, and go on in their order. */
+  #check(kernel: string): Promise<void> {
+    const known = this.#checks.get(kernel);
+    if (known) return known;
+    const check = this.#ask(kernel).finally(() => this.#checks.delete(kernel));
+    this.#checks.set(kernel, check);
+    return check;
+  }
+
+  async #ask(kernel: string): Promise<void> {
     const { status } = await this.#options.server.ask('GET', `api/kernels/${encodeURIComponent(kernel)}`);
     if (status === 404) throw new BinderyError('kernel_not_found', `There is no kernel ${kernel}.`);
   }

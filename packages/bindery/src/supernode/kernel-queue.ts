@@ -129,6 +129,7 @@ export class KernelQueue implements ChannelListener {
 
   lost(): void {
     this.#isKnown = false;
+    for (const execution of this.#active()) if (execution.isSent) execution.interrupted();
     this.#unanswered();
   }
 
@@ -142,6 +143,7 @@ export class KernelQueue implements ChannelListener {
   message(message: KernelMessage): void {
     const { header, parent, content } = message;
     const id = parent.msg_id ?? '';
+    for (const execution of this.#active()) if (execution.isSent) execution.count(message);
     if (header.msg_type.startsWith('comm_') && message.channel === 'iopub') this.#options.comm(message, this.#byMessage.get(id));
     if (header.msg_type === 'kernel_info_reply' && id === this.#probe) this.#known(header.session, content);
     else if (header.msg_type === 'status') this.#status(content['execution_state']);

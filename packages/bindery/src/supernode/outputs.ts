@@ -24,6 +24,8 @@ export interface OutputsOptions {
   /** Where outputs belong at this moment; undefined where nothing takes them. */
   readonly place: () => OutputPlace | undefined;
   readonly edit: (body: () => void) => Promise<void>;
+  /** Told inside of every edit that writes what came in between. */
+  readonly wrote?: () => void;
   /** Told when the document can't be edited any more. */
   readonly failed: (error: Error) => void;
   readonly displays: Displays;
@@ -200,7 +202,12 @@ export class Outputs {
     let written = 0;
     const begun = performance.now();
     try {
-      if (!this.#isEnded) await this.#options.edit(() => (written = this.#write()));
+      if (!this.#isEnded) {
+        await this.#options.edit(() => {
+          written = this.#write();
+          this.#options.wrote?.();
+        });
+      }
     } catch (error) {
       this.#isEnded = true;
       this.#options.failed(error as Error);

@@ -160,6 +160,8 @@ export const NOTEBOOK_TABLES = {
     endedAt: string(),
     /** By which the server knows after a restart that it has accepted the request. */
     seal: string(),
+    /** The number of the kernel's last message whose output is shown: by it one that goes on after a crash knows whether some are missing. */
+    heard: register(z.number().int().nullable(), null),
     /** Places of outputs in their list, by display id. */
     displayIds: map(z.number()),
   }),
