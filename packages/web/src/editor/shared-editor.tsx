@@ -2,7 +2,7 @@ import { defaultKeymap, indentWithTab } from '@codemirror/commands';
 import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from '@codemirror/language';
 import { Compartment, EditorState, Prec, type Extension } from '@codemirror/state';
 import { drawSelection, EditorView, highlightSpecialChars, keymap, placeholder } from '@codemirror/view';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type * as Y from 'yjs';
 import type { Room } from '@bindery/rtc/room/room.ts';
 import type { Definitions } from '@bindery/rtc/tables/table.ts';
@@ -16,15 +16,16 @@ export function SharedEditor<D extends Definitions>(props: SharedEditorProps<D>)
   const { room, text, label, language = '', readOnly = false, hint = '', keys } = props;
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(undefined);
-  const changing = useRef({ access: new Compartment(), language: new Compartment() });
+  const changing = useRef({ access: new Compartment(), about: new Compartment() });
   // Keys do what the latest rendering says.
   const latest = useRef(keys);
   latest.current = keys;
-  useEffect(() => {
+  // At once, so that whoever made the cell can go to it.
+  useLayoutEffect(() => {
     if (!host.current) return undefined;
-    const { access, language: languages } = changing.current;
+    const { access, about } = changing.current;
     const extensions = [
-      basics(label, hint),
+      basics(hint),
       Prec.highest(keymap.of((keys ?? []).map(([key], index) => ({ key, run: () => latest.current?.[index]?.[1]() ?? false })))),
       keymap.of([
         { key: 'Mod-z', run: () => (room.history.undo(), true), preventDefault: true },
@@ -32,7 +33,7 @@ export function SharedEditor<D extends Definitions>(props: SharedEditorProps<D>)
         { key: 'Mod-y', run: () => (room.history.redo(), true), preventDefault: true },
       ]),
       access.of(accessOf(readOnly)),
-      languages.of(languageOf(language)),
+      about.of([languageOf(language), labelled(label)]),
       textBinding(text, (body) => room.transact(body)),
       remoteCursors(text, room.awareness),
     ];
@@ -45,8 +46,8 @@ export function SharedEditor<D extends Definitions>(props: SharedEditorProps<D>)
     view.current?.dispatch({ effects: changing.current.access.reconfigure(accessOf(readOnly)) });
   }, [readOnly]);
   useEffect(() => {
-    view.current?.dispatch({ effects: changing.current.language.reconfigure(languageOf(language)) });
-  }, [language]);
+    view.current?.dispatch({ effects: changing.current.about.reconfigure([languageOf(language), labelled(label)]) });
+  }, [language, label]);
   return <div class={`shared-editor ${readOnly ? 'read-only' : ''}`} ref={host} />;
 }
 
@@ -63,7 +64,7 @@ interface SharedEditorProps<D extends Definitions> {
   keys?: readonly (readonly [key: string, run: () => boolean])[];
 }
 
-function basics(label: string, hint: string): Extension {
+function basics(hint: string): Extension {
   return [
     EditorState.lineSeparator.of('\n'),
     highlightSpecialChars(),
@@ -73,7 +74,7 @@ function basics(label: string, hint: string): Extension {
     indentUnit.of('    '),
     EditorState.tabSize.of(4),
     EditorView.lineWrapping,
-    EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false' }),
+    EditorView.contentAttributes.of({ spellcheck: 'false' }),
     hint === '' ? [] : placeholder(hint),
     syntaxHighlighting(highlighting),
     // Escape and then Tab leave the editor, so that the keyboard is not trapped.
@@ -87,4 +88,8 @@ function accessOf(readOnly: boolean): Extension {
     EditorView.editable.of(!readOnly),
     readOnly ? EditorView.contentAttributes.of({ tabindex: '0' }) : [],
   ];
+}
+
+function labelled(label: string): Extension {
+  return EditorView.contentAttributes.of({ 'aria-label': label });
 }
