@@ -10,7 +10,7 @@ import { parseNotebook, writeNotebook } from '@bindery/rtc/notebook/nbformat.ts'
 import type { Cell } from '@bindery/rtc/notebook/notebook.ts';
 import { cellsOf, readNotebook, sharedCell, sharedOutput } from '@bindery/rtc/notebook/shared-notebook.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
-import type * as Y from 'yjs';
+import * as Y from 'yjs';
 import { JupyterServer } from '../../../../test/fakes/jupyter-server.ts';
 import { LabClient } from '../../../../test/fakes/lab-client.ts';
 import { until } from '../../../../test/fakes/until.ts';
@@ -253,6 +253,21 @@ describe('the documents of a Jupyter server', () => {
       'both are saved',
       async () => (await saved(name)) === content(cell('a', 'mine one'), cell('b', 'two of theirs'), cell('c', 'new')),
     );
+  });
+
+  it('D2, M6 keeps what somebody writes into a cell while its file moves it', async () => {
+    const edge = await Edge.open();
+    const name = await notebook(cell('a', 'one'), cell('b', 'two'));
+    const client = await edge.client(name);
+    const [before, late] = [Y.encodeStateVector(client.doc), new Y.Doc()];
+    Y.applyUpdate(late, Y.encodeStateAsUpdate(client.doc));
+    ((cellsOf(late).get(0) as Y.Map<unknown>).get('source') as Y.Text).insert(3, ' and a half');
+    ((cellsOf(late).get(1) as Y.Map<unknown>).get('source') as Y.Text).insert(3, ' and a half');
+    await writeFile(file(name), content(cell('b', 'two'), cell('a', 'one')));
+    await until('it is moved', () => sources(client).join() === 'two,one');
+    // What was on its way, as it was said.
+    client.doc.emit('update', [Y.encodeStateAsUpdate(late, before), undefined, late, undefined as never]);
+    await until('all is there', () => sources(client).join() === 'two and a half,one and a half');
   });
 
   it('D2 keeps a version of a text that can not be merged beside it', async () => {

@@ -1,4 +1,5 @@
 import * as Y from 'yjs';
+import { keepLateEdits } from '@bindery/rtc/notebook/late-edits.ts';
 import { literalsFor, mergeNotebook, mergeText } from '@bindery/rtc/notebook/merge.ts';
 import { notebookFrom, parseNotebook, writeNotebook, type NotebookFile } from '@bindery/rtc/notebook/nbformat.ts';
 import type { Exact } from '@bindery/rtc/notebook/literal.ts';
@@ -18,6 +19,8 @@ export interface Kind {
   read(content: Exact): Content;
   /** Content that `Content.text` wrote. */
   parse(text: string): Content;
+  /** Looks after a document for as long as it is in step with its file; returns what ends it. */
+  tend(doc: Y.Doc): () => void;
 }
 
 /** What is in a file of some kind. */
@@ -106,6 +109,7 @@ const NOTEBOOK: Kind = {
   roots: (doc) => [cellsOf(doc), metaOf(doc)],
   read: (content) => new NotebookContent(notebookFrom(content)),
   parse: (text) => new NotebookContent(parseNotebook(text)),
+  tend: keepLateEdits,
 };
 
 const TEXT: Kind = {
@@ -114,6 +118,7 @@ const TEXT: Kind = {
   roots: (doc) => [sourceOf(doc)],
   read: (content) => new TextContent(typeof content === 'string' ? content : ''),
   parse: (text) => new TextContent(text),
+  tend: () => () => undefined,
 };
 
 /** The kinds of files that can be shared, as JupyterLab names them: format, then type. */

@@ -61,6 +61,7 @@ export class SharedFile implements Occupant {
   #saveTimer: ReturnType<typeof setTimeout> | undefined;
   #watchTimer: ReturnType<typeof setTimeout> | undefined;
   #work: Promise<unknown> = Promise.resolve();
+  #untend: (() => void) | undefined;
 
   private constructor(options: SharedFileOptions, base: Content) {
     this.#options = options;
@@ -113,6 +114,7 @@ export class SharedFile implements Occupant {
     clearTimeout(this.#saveTimer);
     clearTimeout(this.#watchTimer);
     this.#options.room.doc.off('afterTransaction', this.#heard);
+    this.#untend?.();
     await this.#inTurn(async () => (this.#isUnsaved && this.#wantsAutosave() ? this.#save(false) : undefined));
   }
 
@@ -121,6 +123,7 @@ export class SharedFile implements Occupant {
   }
 
   #begin(): void {
+    this.#untend = this.#options.kind.tend(this.#options.room.doc);
     this.#options.room.doc.on('afterTransaction', this.#heard);
     if (this.#base.of(this.#options.room.doc).content.text !== this.#base.text) this.#changed();
     this.#planWatch();

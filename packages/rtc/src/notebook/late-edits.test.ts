@@ -130,7 +130,7 @@ describe('what is written into a cell while it is moved (M6)', () => {
         for (const piece of written) assert.equal(all.split(piece).length, 2, `${piece} is there ${all.split(piece).length - 1} times`);
         end();
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 });
