@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
+import { json as jsonOf } from 'node:stream/consumers';
 import { parseNotebook } from '@bindery/rtc/notebook/nbformat.ts';
 import { fillNotebook } from '@bindery/rtc/notebook/shared-notebook.ts';
 import { connect } from '@bindery/rtc/room/connect.ts';
@@ -45,11 +47,17 @@ export class NotebookHost {
       folder,
       admit: async ({ url = '' }) => ({ room: 'notebook', role: url.split('/')[1] as Role, user: {}, dialect: OWN }),
     });
+    const body = async (request: IncomingMessage): Promise<Record<string, string>> => (await jsonOf(request)) as Record<string, string>;
     const server = createServer((request, response) => {
       const path = (request.url ?? '').replace(/\?.*/s, '').replace(/^\/\w+\//, '');
       const json = (value: unknown): void => void response.setHeader('content-type', 'application/json').end(JSON.stringify(value));
       if (path === 'api/collaboration/session/work/a.ipynb') json({ fileId: 'id', sessionId: 'lineage', format: 'json', type: 'notebook' });
       else if (path === 'api/sessions') json([{ path: 'work/a.ipynb', kernel: { id: 'kernel' } }]);
+      else if (path === 'api/kernels/kernel/execute') void body(request).then((asked) => json({ execution: host.#ask(asked) }));
+      else if (path.startsWith('api/bindery/stdin/'))
+        void body(request).then(({ value }) =>
+          json(host.room.tables.stdin.update(path.split('/').at(-1) ?? '', { answer: value ?? '' }) ?? {}),
+        );
       else if (path.startsWith('-/')) {
         const file = path === '-/notebook' ? 'notebook.html' : path.slice(2);
         readFile(join(DIST, file)).then(
@@ -85,6 +93,13 @@ export class NotebookHost {
     this.#server.closeAllConnections();
     this.#server.close();
     await rm(this.#folder, { recursive: true });
+  }
+
+  /** As the server does: what runs is what whoever asked saw. */
+  #ask({ cell_id: cell = '', source_hash: asked }: Readonly<Record<string, string>>): string {
+    const code = this.room.tables.cells.get(cell)?.text ?? '';
+    if (createHash('sha256').update(code).digest('hex') !== asked) return '';
+    return this.room.tables.executions.create({ code, cell, kernel: { id: 'kernel', session: 0 } });
   }
 
   /** Begins what is asked for; what asks nothing ends at once. */

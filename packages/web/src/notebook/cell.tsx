@@ -19,6 +19,8 @@ interface CellProps {
   readonly execution: Execution | undefined;
   /** Runs it and goes on to the next. */
   readonly run: (id: string, goOn: boolean) => void;
+  /** Shows why it failed. */
+  readonly attempt: (work: Promise<void>) => void;
 }
 
 /** One cell: its source, what can be done with it, and what it has shown. */
@@ -41,7 +43,7 @@ export const Cell = memo(function Cell(props: CellProps) {
           {mayEdit && <CellTools {...props} type={cell.type} />}
         </div>
         <Source {...props} type={cell.type} text={cell.text} attachments={cell.attachments} />
-        {execution && state === 'in progress' && <Question actions={actions} execution={execution.id} mayAnswer={props.mayRun} />}
+        {execution && state === 'in progress' && <Question {...props} execution={execution.id} />}
         {cell.type === 'code' && <Outputs outputs={cell.outputs} />}
       </section>
     </li>

@@ -1,8 +1,15 @@
 import { z } from 'zod';
 import { BinderyError } from '@bindery/wire/errors.ts';
 
-const Document = z.object({ fileId: z.string(), sessionId: z.string() });
-const Session = z.object({ path: z.string(), kernel: z.object({ id: z.string() }).nullish() });
+const Session = z.object({ fileId: z.string() });
+const KernelSession = z.object({ path: z.string(), kernel: z.object({ id: z.string() }).nullish() });
+
+/** A notebook that is shared: what its document is called, and the address of its room. */
+export interface SharedDocument {
+  readonly id: string;
+  readonly path: string;
+  readonly url: string;
+}
 
 /** The little of a Jupyter server's API that a page with one notebook needs. */
 export class JupyterClient {
@@ -13,25 +20,38 @@ export class JupyterClient {
     this.#base = base;
   }
 
-  /** The address of the room of a notebook. @throws BinderyError where there is none, or it is not shared with whoever asks */
-  async room(path: string): Promise<string> {
-    const { fileId } = Document.parse(
-      await this.#ask('PUT', `api/collaboration/session/${encoded(path)}`, { format: 'json', type: 'notebook' }),
-    );
-    const url = new URL(`api/bindery/room/${encodeURIComponent(`json:notebook:${fileId}`)}`, this.#base);
+  /** Finds a notebook's document. @throws BinderyError where there is none, or it is not shared with whoever asks */
+  async document(path: string): Promise<SharedDocument> {
+    const body = { format: 'json', type: 'notebook' };
+    const { fileId } = Session.parse(await this.#ask('PUT', `api/collaboration/session/${encoded(path)}`, body));
+    const id = `json:notebook:${fileId}`;
+    const url = new URL(`api/bindery/room/${encodeURIComponent(id)}`, this.#base);
     url.protocol = url.protocol.replace('http', 'ws');
-    return url.href;
+    return { id, path, url: url.href };
   }
 
   /** The kernel of a notebook: the one that it has, or a new one; which one, where the notebook names none, the server decides. */
   async kernel(path: string, name: string | undefined): Promise<string> {
-    const sessions = z.array(Session).parse(await this.#ask('GET', 'api/sessions'));
+    const sessions = z.array(KernelSession).parse(await this.#ask('GET', 'api/sessions'));
     const known = sessions.find((each) => each.path === path)?.kernel?.id;
     if (known !== undefined) return known;
     const order = { path, name: path, type: 'notebook', kernel: name === undefined ? {} : { name } };
-    const made = Session.parse(await this.#ask('POST', 'api/sessions', order));
+    const made = KernelSession.parse(await this.#ask('POST', 'api/sessions', order));
     if (!made.kernel) throw new BinderyError('internal', 'The server started no kernel.');
     return made.kernel.id;
+  }
+
+  /** Has a cell run, as its source is now, whatever becomes of this page. */
+  async run(document: string, kernel: string, cell: string, source: string): Promise<void> {
+    const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(source));
+    const hash = [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    const body = { document_id: document, cell_id: cell, source_hash: hash };
+    await this.#ask('POST', `api/kernels/${encodeURIComponent(kernel)}/execute`, body);
+  }
+
+  /** Answers what running code asked for. */
+  async answer(document: string, question: string, value: string): Promise<void> {
+    await this.#ask('POST', `api/bindery/stdin/${encodeURIComponent(question)}`, { document_id: document, value });
   }
 
   async restart(kernel: string): Promise<void> {

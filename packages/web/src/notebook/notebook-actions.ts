@@ -2,7 +2,7 @@ import * as Y from 'yjs';
 import { cellsOf } from '@bindery/rtc/notebook/shared-notebook.ts';
 import type { Room } from '@bindery/rtc/room/room.ts';
 import { NOTEBOOK_TABLES } from '@bindery/rtc/tables/jupyter.ts';
-import type { JupyterClient } from './jupyter-client.ts';
+import type { JupyterClient, SharedDocument } from './jupyter-client.ts';
 
 export type NotebookRoom = Room<typeof NOTEBOOK_TABLES>;
 
@@ -10,14 +10,12 @@ export type NotebookRoom = Room<typeof NOTEBOOK_TABLES>;
 export class NotebookActions {
   readonly room: NotebookRoom;
   readonly #client: JupyterClient;
-  readonly #path: string;
-  /** Restarts that were asked for here. */
-  readonly #restarts = new Map<string, number>();
+  readonly #document: SharedDocument;
 
-  constructor(room: NotebookRoom, client: JupyterClient, path: string) {
+  constructor(room: NotebookRoom, client: JupyterClient, document: SharedDocument) {
     this.room = room;
     this.#client = client;
-    this.#path = path;
+    this.#document = document;
   }
 
   /** A new cell below this one, or as the first; returns its id. */
@@ -61,26 +59,16 @@ export class NotebookActions {
     });
   }
 
-  /** Asks for a cell to be run; whoever keeps the documents runs it, whatever becomes of this page. */
-  async run(id: string): Promise<void> {
-    await this.runAll([id]);
-  }
-
-  async runAll(ids: readonly string[]): Promise<void> {
-    const { room } = this;
-    const code = ids.filter((id) => room.tables.cells.get(id)?.type === 'code');
-    if (code.length === 0) return;
+  /** Has cells run, one after the other; the server runs them, whatever becomes of this page. */
+  async run(ids: readonly string[]): Promise<void> {
+    const { cells } = this.room.tables;
     const kernel = await this.#kernel();
-    room.transact(
-      () => {
-        for (const cell of code) {
-          const text = room.tables.cells.get(cell)?.text;
-          if (text !== undefined) room.tables.executions.create({ code: text, kernel, cell, allowStdin: true });
-        }
-      },
-      { undoable: false },
-    );
-    await room.saved();
+    // What was just written must be there first.
+    await this.room.saved();
+    for (const id of ids) {
+      const cell = cells.get(id);
+      if (cell?.type === 'code') await this.#client.run(this.#document.id, kernel, id, cell.text);
+    }
   }
 
   /** Stops what runs, and takes back what waits. */
@@ -98,21 +86,16 @@ export class NotebookActions {
   }
 
   async restart(): Promise<void> {
-    const { id, session } = await this.#kernel();
-    await this.#client.restart(id);
-    this.#restarts.set(id, session + 1);
+    await this.#client.restart(await this.#kernel());
   }
 
-  answer(question: string, value: string): void {
-    this.room.transact(() => this.room.tables.stdin.update(question, { answer: value }), { undoable: false });
+  async answer(question: string, value: string): Promise<void> {
+    await this.#client.answer(this.#document.id, question, value);
   }
 
-  async #kernel(): Promise<{ id: string; session: number }> {
-    const { executions, notebooks } = this.room.tables;
-    const spec = notebooks.get('notebook')?.metadata['kernelspec'] as { name?: unknown } | undefined;
-    const id = await this.#client.kernel(this.#path, typeof spec?.name === 'string' ? spec.name : undefined);
-    const lives = executions.records.get().map(({ kernel }) => (kernel?.id === id ? kernel.session : 0));
-    return { id, session: Math.max(this.#restarts.get(id) ?? 0, ...lives) };
+  async #kernel(): Promise<string> {
+    const spec = this.room.tables.notebooks.get('notebook')?.metadata['kernelspec'] as { name?: unknown } | undefined;
+    return this.#client.kernel(this.#document.path, typeof spec?.name === 'string' ? spec.name : undefined);
   }
 
   /** The place in the shared list, in which there may be what is no cell. */

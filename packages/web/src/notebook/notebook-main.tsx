@@ -16,10 +16,11 @@ async function start(root: HTMLElement): Promise<void> {
   try {
     if (path === '')
       throw new BinderyError('not_found', 'The address of this page names no notebook.', { hint: 'It ends in ?path=<notebook>.' });
-    const room = connect({ url: await client.room(path), tables: NOTEBOOK_TABLES });
+    const document = await client.document(path);
+    const room = connect({ url: document.url, tables: NOTEBOOK_TABLES });
     introduce(room.awareness);
     addEventListener('pagehide', () => room.close());
-    render(<NotebookPage room={room} client={client} path={path} />, root);
+    render(<NotebookPage room={room} client={client} document={document} />, root);
   } catch (error) {
     const told = error instanceof BinderyError ? error : new BinderyError('internal', String(error));
     const page = (

@@ -6,13 +6,14 @@ import { RoomPage, UndoButtons } from '../rooms/room-page.tsx';
 import { useValue } from '../rooms/use-value.ts';
 import { Problem } from '../shell/problem.tsx';
 import { Cell } from './cell.tsx';
-import type { JupyterClient } from './jupyter-client.ts';
+import type { JupyterClient, SharedDocument } from './jupyter-client.ts';
 import { NotebookActions, type NotebookRoom } from './notebook-actions.ts';
 import { isGoing, lastExecutions } from './running.ts';
 
 /** A notebook that several edit and run at once. What somebody may not do is not offered; the server keeps them from it, whatever a page does. */
-export function NotebookPage({ room, client, path }: { room: NotebookRoom; client: JupyterClient; path: string }) {
-  const actions = useMemo(() => new NotebookActions(room, client, path), [room, client, path]);
+export function NotebookPage({ room, client, document }: { room: NotebookRoom; client: JupyterClient; document: SharedDocument }) {
+  const { path } = document;
+  const actions = useMemo(() => new NotebookActions(room, client, document), [room, client, document]);
   const role = useValue(room.state).role;
   const failure = useSignal<BinderyError | undefined>(undefined);
   const attempt = useCallback((work: Promise<void>): void => {
@@ -49,7 +50,7 @@ function Tools({ actions, role, attempt }: PartProps) {
       <UndoButtons room={room} />
       {includes(role, 'execute') && (
         <>
-          <button type="button" class="button small" onClick={() => attempt(actions.runAll(room.tables.cells.ids.get()))}>
+          <button type="button" class="button small" onClick={() => attempt(actions.run(room.tables.cells.ids.get()))}>
             Run all
           </button>
           <button type="button" class="button small" disabled={going === 0} onClick={() => actions.interrupt()}>
@@ -72,7 +73,7 @@ function Cells({ actions, role, attempt }: PartProps) {
   const [mayEdit, mayRun] = [role !== 'read', includes(role, 'execute')];
   const run = useCallback(
     (id: string, goOn: boolean) => {
-      attempt(actions.run(id));
+      if (cells.get(id)?.type === 'code') attempt(actions.run([id]));
       const all = cells.ids.get();
       const next = all[all.indexOf(id) + 1];
       if (goOn) focusCell(next ?? (mayEdit ? actions.add('code', id) : id));
@@ -97,6 +98,7 @@ function Cells({ actions, role, attempt }: PartProps) {
             mayRun={mayRun}
             execution={last.get(id)}
             run={run}
+            attempt={attempt}
           />
         ))}
       </ol>
