@@ -99,28 +99,25 @@ function escaped(text: string): string {
 }
 
 /** An output of a document as nbformat has it, with what lies outside put back. Where that is not there any more, what stands for it stays. */
-export async function withBlobs(output: JsonObject, blobs: BlobStore): Promise<JsonObject> {
+export function wholeOutput(output: JsonObject, blobs: Pick<BlobStore, 'readNow'> | undefined): JsonObject {
+  if (!('blob' in output) && !('blobs' in output)) return output;
   const { blob, blobs: record, ...plain } = output;
-  const text = await found(blob, blobs);
+  const text = found(blob, blobs);
   if (text) return { ...plain, text: text.toString() };
   if (!isObject(record) || !isObject(record['values']) || !isObject(plain['data'])) return plain;
-  const entries = await Promise.all(
-    Object.entries(record['values']).map(async ([mime, value]) => [mime, await found(value, blobs)] as const),
-  );
-  if (entries.some(([, bytes]) => !bytes)) return plain;
-  const { 'text/plain': _shown, ...data } = plain['data'];
+  const values: Record<string, Json> = {};
+  for (const [mime, value] of Object.entries(record['values'])) {
+    const bytes = found(value, blobs);
+    if (!bytes) return plain;
+    values[mime] = valueOf(bytes, mime);
+  }
+  const { 'text/plain': _stand, ...data } = plain['data'];
   const { 'text/html': _made, ...rest } = data;
-  return {
-    ...plain,
-    data: {
-      ...(record['madeHtml'] === true ? rest : data),
-      ...(typeof record['plain'] === 'string' ? { 'text/plain': record['plain'] } : {}),
-      ...Object.fromEntries(entries.map(([mime, bytes]) => [mime, valueOf(bytes ?? Buffer.alloc(0), mime)])),
-    },
-  };
+  const shown: JsonObject = typeof record['plain'] === 'string' ? { 'text/plain': record['plain'] } : {};
+  return { ...plain, data: { ...(record['madeHtml'] === true ? rest : data), ...shown, ...values } };
 }
 
-async function found(reference: unknown, blobs: BlobStore): Promise<Buffer | undefined> {
+function found(reference: unknown, blobs: Pick<BlobStore, 'readNow'> | undefined): Buffer | undefined {
   const digest = isObject(reference) ? reference['digest'] : undefined;
-  return typeof digest === 'string' ? (await blobs.read(digest))?.bytes : undefined;
+  return typeof digest === 'string' ? blobs?.readNow(digest) : undefined;
 }

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -8,7 +9,9 @@ export interface BlobStore {
   put(bytes: Uint8Array, mime: string): Promise<string>;
   /** Undefined where there is none. */
   read(digest: string): Promise<{ readonly bytes: Buffer; readonly mime: string } | undefined>;
-  /** Its address for people, of this name. */
+  /** The bytes, at once: a document that is saved must not change meanwhile. */
+  readNow(digest: string): Buffer | undefined;
+  /** Its address for people. */
   link(digest: string): string;
 }
 
@@ -46,12 +49,24 @@ export class FolderBlobs implements BlobStore {
   async read(digest: string): Promise<{ bytes: Buffer; mime: string } | undefined> {
     if (!DIGEST.test(digest)) return undefined;
     const all = await readFile(join(this.#folder, digest)).catch(() => undefined);
-    if (!all) return undefined;
-    const end = all.indexOf('\n');
-    return { mime: all.subarray(0, end).toString(), bytes: all.subarray(end + 1) };
+    return all && parts(all);
+  }
+
+  readNow(digest: string): Buffer | undefined {
+    if (!DIGEST.test(digest)) return undefined;
+    try {
+      return parts(readFileSync(join(this.#folder, digest))).bytes;
+    } catch {
+      return undefined;
+    }
   }
 
   link(digest: string): string {
     return this.#link(digest);
   }
+}
+
+function parts(all: Buffer): { bytes: Buffer; mime: string } {
+  const end = all.indexOf('\n');
+  return { mime: all.subarray(0, end).toString(), bytes: all.subarray(end + 1) };
 }

@@ -238,7 +238,7 @@ export class ExecutionDocument implements Home {
     else if (!record || record.status.status === 'abort') this.cancel(id, record?.status.status === 'abort' ? record.status.message : '');
     else if (record.interrupt) {
       queueMicrotask(() => void this.#edit(() => this.#update(id, { interrupt: false })));
-      this.#options.runner.interrupt(known);
+      if (!this.cancel(id, 'It was interrupted before it began.')) this.#options.runner.interrupt(known);
     }
   }
 
@@ -335,7 +335,8 @@ export class ExecutionDocument implements Home {
   }
 
   #isShown({ id, cell }: Order): boolean {
-    return cell !== null && this.#tables.cells.get(cell)?.execution === id && this.#outputsOf(cell) !== undefined;
+    const map = cell === null ? undefined : this.#cell(cell);
+    return map?.get('execution') === id && map.get('outputs') instanceof Y.Array;
   }
 
   #place(order: Order): OutputPlace | undefined {
@@ -346,11 +347,13 @@ export class ExecutionDocument implements Home {
   }
 
   #outputsOf(cell: string): Y.Array<unknown> | undefined {
-    for (const map of this.#doc.getArray('cells')) {
-      if (!(map instanceof Y.Map) || map.get('id') !== cell) continue;
-      const outputs = map.get('outputs');
-      return outputs instanceof Y.Array ? outputs : undefined;
-    }
+    const outputs = this.#cell(cell)?.get('outputs');
+    return outputs instanceof Y.Array ? outputs : undefined;
+  }
+
+  /** The first with this id, as it is: a snapshot would read all of its outputs each time. */
+  #cell(id: string): Y.Map<unknown> | undefined {
+    for (const map of this.#doc.getArray('cells')) if (map instanceof Y.Map && map.get('id') === id) return map as Y.Map<unknown>;
     return undefined;
   }
 

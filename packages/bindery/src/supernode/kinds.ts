@@ -1,5 +1,6 @@
 import * as Y from 'yjs';
 import { keepLateEdits } from '@bindery/rtc/notebook/late-edits.ts';
+import type { JsonObject } from '@bindery/rtc/json.ts';
 import { literalsFor, mergeNotebook, mergeText } from '@bindery/rtc/notebook/merge.ts';
 import { notebookFrom, parseNotebook, writeNotebook, type NotebookFile } from '@bindery/rtc/notebook/nbformat.ts';
 import type { Exact } from '@bindery/rtc/notebook/literal.ts';
@@ -36,8 +37,8 @@ export interface Content {
    * the same place and the document can't hold both.
    */
   merge(doc: Y.Doc, base: Content | undefined): string | undefined;
-  /** What the document says now, in numbers as the file wrote them. */
-  of(doc: Y.Doc): { readonly content: Content; readonly json: string };
+  /** What the document says now, in numbers as the file wrote them. `whole` puts back into an output what lies beside the document. */
+  of(doc: Y.Doc, whole: (output: JsonObject) => JsonObject): { readonly content: Content; readonly json: string };
 }
 
 class NotebookContent implements Content {
@@ -66,8 +67,9 @@ class NotebookContent implements Content {
     return undefined;
   }
 
-  of(doc: Y.Doc): { readonly content: Content; readonly json: string } {
-    const notebook = readNotebook(doc);
+  of(doc: Y.Doc, whole: (output: JsonObject) => JsonObject): { readonly content: Content; readonly json: string } {
+    const shared = readNotebook(doc);
+    const notebook = { ...shared, cells: shared.cells.map((cell) => ({ ...cell, outputs: cell.outputs.map(whole) })) };
     const literals = literalsFor(this.#file, notebook);
     return { content: new NotebookContent({ notebook, literals }), json: writeNotebook(notebook, literals, 'passing') };
   }

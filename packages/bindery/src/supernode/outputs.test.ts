@@ -9,7 +9,7 @@ import type { JsonObject } from '@bindery/rtc/json.ts';
 import { fillNotebook, readNotebook } from '@bindery/rtc/notebook/shared-notebook.ts';
 import { jsonOf } from '@bindery/rtc/shared-json.ts';
 import { until } from '../../../../test/fakes/until.ts';
-import { withBlobs } from './big-values.ts';
+import { wholeOutput } from './big-values.ts';
 import { FolderBlobs } from './blobs.ts';
 import { Displays } from './displays.ts';
 import { inCell, inRecord } from './output-place.ts';
@@ -197,7 +197,7 @@ describe('outputs', () => {
     assert.ok(text.length < 200_000, String(text.length));
     assert.ok(text.startsWith('line 0\nline 1\n') && text.endsWith('line 399999\n'));
     assert.match(text, /\[\d+ characters are left out here; all of it: http:\/\/here\/blobs\/[0-9a-f]{64}\]\nline/);
-    assert.deepEqual(await withBlobs(output, blobs), { output_type: 'stream', name: 'stdout', text: lines.join('') });
+    assert.deepEqual(wholeOutput(output, blobs), { output_type: 'stream', name: 'stdout', text: lines.join('') });
   });
 
   it('X2.10 keeps big values beside the document, with links that people see', async () => {
@@ -207,7 +207,7 @@ describe('outputs', () => {
     const shown = output['data'] as JsonObject;
     assert.match(shown['text/html'] as string, /^<img src="http:\/\/here\/blobs\/[0-9a-f]{64}" alt="image\/png">$/);
     assert.match(shown['text/plain'] as string, /^<Figure>\n\[image\/png, 1\.9 MB: http/);
-    assert.deepEqual(await withBlobs(output, blobs), { output_type: 'display_data', data, metadata: {} });
+    assert.deepEqual(wholeOutput(output, blobs), { output_type: 'display_data', data, metadata: {} });
     const { digest } = ((output['blobs'] as JsonObject)['values'] as JsonObject)['image/png'] as { digest: string };
     assert.equal((await blobs.read(digest))?.mime, 'image/png');
     assert.equal(await blobs.read('../x'), undefined);

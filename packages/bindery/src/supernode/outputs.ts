@@ -85,6 +85,16 @@ export class Outputs {
   async end(body: () => void): Promise<void> {
     this.#isEnded = true;
     if (this.#timer) clear(this.#timer);
+    try {
+      await this.#writeLast(body);
+    } finally {
+      // Whoever keeps this longer does not keep what it had to keep.
+      this.#spilt.clear();
+      this.#last = undefined;
+    }
+  }
+
+  async #writeLast(body: () => void): Promise<void> {
     this.#last?.folded.end();
     for (const output of this.#pending) if (output instanceof StreamOutput) output.folded.end();
     await this.#made();

@@ -3,8 +3,11 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { extname } from 'node:path/posix';
 import * as Y from 'yjs';
 import { z } from 'zod';
+import type { JsonObject } from '@bindery/rtc/json.ts';
 import type { Logger } from '../base/log.ts';
 import type { Occupant, RelayRoom, SaveStatus } from '../relay/relay-room.ts';
+import { wholeOutput } from './big-values.ts';
+import type { BlobStore } from './blobs.ts';
 import { JupyterError, type FileModel, type JupyterServer } from './jupyter-server.ts';
 import type { Content, Kind } from './kinds.ts';
 import { distrust, wronglyTrusted } from './trust.ts';
@@ -18,6 +21,8 @@ export interface SharedFileOptions {
   readonly baseFile: string;
   /** Runs work while no file of the server is moved. */
   readonly steady: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Where big parts of outputs lie, so that the file is whole; without it, what stands for them is in the file. */
+  readonly blobs?: Pick<BlobStore, 'readNow'>;
   readonly log: Logger;
   /** Milliseconds from an edit until it is saved: 1000, and at least five times what the last save took. */
   readonly saveMs?: number;
@@ -125,9 +130,11 @@ export class SharedFile implements Occupant {
   #begin(): void {
     this.#untend = this.#options.kind.tend(this.#options.room.doc);
     this.#options.room.doc.on('afterTransaction', this.#heard);
-    if (this.#base.of(this.#options.room.doc).content.text !== this.#base.text) this.#changed();
+    if (this.#base.of(this.#options.room.doc, this.#whole).content.text !== this.#base.text) this.#changed();
     this.#planWatch();
   }
+
+  readonly #whole = (output: JsonObject): JsonObject => wholeOutput(output, this.#options.blobs);
 
   readonly #heard = (transaction: Y.Transaction): void => {
     const { room, kind } = this.#options;
@@ -271,7 +278,7 @@ export class SharedFile implements Occupant {
 
   async #write(): Promise<void> {
     const { room, server, kind } = this.#options;
-    const { content, json } = this.#base.of(room.doc);
+    const { content, json } = this.#base.of(room.doc, this.#whole);
     if (content.text === this.#base.text && !this.#isGone) return;
     this.#next = content;
     await this.#keep(this.#base, content);
