@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { randomId } from '@bindery/wire/ids.ts';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { openPage, startBrowser } from '../fakes/browser.ts';
 import { realHub, type RealHub } from '../fakes/real-hub.ts';
@@ -53,10 +54,11 @@ describe('two people in one session, with JupyterLab as it is published', () => 
   async function enter(path: string): Promise<Page> {
     const { page } = await openPage(browser);
     page.setDefaultTimeout(120_000);
-    await page.goto(home.hub.sessions.browserUrl(session.id, `lab/tree/${path}`));
+    // In a workspace of its own: the default one opens what others had open.
+    await page.goto(home.hub.sessions.browserUrl(session.id, `lab/workspaces/${randomId()}/tree/${path}`));
     return page;
   }
-  const cells = (page: Page): Locator => page.locator('.jp-Notebook .jp-CodeCell');
+  const cells = (page: Page): Locator => page.locator('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell');
   const editor = (page: Page, index: number): Locator => cells(page).nth(index).locator('.cm-content');
   const sources = (page: Page): Promise<string[]> => cells(page).locator('.cm-content').allInnerTexts();
   async function type(page: Page, index: number, text: string): Promise<void> {
@@ -74,14 +76,15 @@ describe('two people in one session, with JupyterLab as it is published', () => 
     return response.json();
   }
   const saved = async (path: string): Promise<Content> => ((await api('GET', path)) as { content: Content }).content;
-  /** The server writes in place: who reads at that moment finds half a file. */
-  async function savedWith(path: string, isSo: (cells: Content['cells']) => boolean): Promise<void> {
-    const look = (): Promise<boolean> =>
-      saved(path).then(
-        ({ cells: all }) => isSo(all),
-        () => false,
-      );
-    await until(`${path} has been saved`, look, { seen: () => saved(path).catch(String) });
+  /** What a file says when it says so. The server writes in place: who reads at that moment finds half a file. */
+  async function savedWith(path: string, isSo: (cells: Content['cells']) => boolean): Promise<Content> {
+    let content: Content = { cells: [] };
+    const look = async (): Promise<boolean> => {
+      content = await saved(path).catch(() => ({ cells: [] }));
+      return isSo(content.cells);
+    };
+    await until(`${path} has been saved`, look, { seen: () => content });
+    return content;
   }
 
   it('see each other, and what the other types and runs; it is saved', { timeout: 300_000 }, async () => {
@@ -102,7 +105,7 @@ describe('two people in one session, with JupyterLab as it is published', () => 
 
     // Somebody writes to the file, in another place than somebody edits.
     await type(one, 1, '0');
-    const now = await saved('index.ipynb');
+    const now = await savedWith('index.ipynb', (all) => all.length > 1);
     const [first] = now.cells;
     await api('PUT', 'index.ipynb', {
       type: 'notebook',
@@ -167,6 +170,29 @@ describe('two people in one session, with JupyterLab as it is published', () => 
       [200, 403, 403, 403],
     );
     assert.equal((await home.ask(`/api/v1/sessions/${session.id}/share`, { method: 'POST', body: '{"role":"owner"}' })).status, 400);
+  });
+
+  it('run cells that go on when the browser is closed, and ask in the other', { timeout: 300_000 }, async () => {
+    const source =
+      'import time\nfor i in range(40):\n    print("step", i)\n    time.sleep(0.1)\nname = input("Who? ")\nprint("hello", name)';
+    await api('PUT', 'long.ipynb', { type: 'notebook', format: 'json', content: JSON.parse(book(cell('a', source))) as object });
+    const one = await enter('long.ipynb');
+    await cells(one).first().waitFor();
+    await one.getByText('Python 3 (ipykernel) | Idle').waitFor();
+    await editor(one, 0).click();
+    await editor(one, 0).press('Shift+Enter');
+    await cells(one).first().locator('.jp-OutputArea-output', { hasText: 'step 1' }).waitFor();
+    await one.context().close();
+    const other = await enter('long.ipynb');
+    await cells(other).first().locator('.jp-OutputArea-output', { hasText: 'step 39' }).waitFor();
+    const dialog = other.locator('.jp-Dialog');
+    await dialog.getByText('Who?').waitFor();
+    await dialog.locator('input').fill('Ada');
+    await dialog.getByRole('button', { name: 'Answer' }).click();
+    await cells(other).first().locator('.jp-OutputArea-output', { hasText: 'hello Ada' }).waitFor();
+    await cells(other).first().locator('.jp-InputPrompt', { hasText: '[1]:' }).waitFor();
+    await savedWith('long.ipynb', ([a]) => /^step 0\n(.*\n)*hello Ada\n$/.test(a?.outputs[0]?.text ?? ''));
+    await other.context().close();
   });
 
   it('share a text file too', { timeout: 120_000 }, async () => {

@@ -34,6 +34,8 @@ const REQUESTS: readonly [method: string, path: string, least: Role][] = [
   ['GET', 'api/contents/shared/', 'read'],
   ['GET', 'files/shared/plot.png', 'read'],
   ['PUT', 'api/collaboration/session/shared%2Fa.ipynb', 'read'],
+  ['GET', `api/bindery/blobs/${'a'.repeat(64)}`, 'read'],
+  ['POST', 'api/bindery/stdin/1', 'execute'],
   ['GET', 'api/contents', 'execute'],
   ['GET', 'api/contents/', 'execute'],
   ['GET', 'api/contents/secret.txt', 'execute'],

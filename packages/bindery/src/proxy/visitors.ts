@@ -40,6 +40,8 @@ const BELOW_EXECUTE: readonly (readonly [methods: readonly string[], pattern: Re
   [['GET', 'HEAD'], /^api\/contents\/?(?<file>.*)$/],
   [['GET', 'HEAD'], /^files\/(?<file>.+)$/],
   [['PUT'], /^api\/collaboration\/session\/(?<file>.+)$/],
+  // Who knows its name has seen the document.
+  [['GET', 'HEAD'], /^api\/bindery\/blobs\/[0-9a-f]{64}$/],
 ];
 const ROOMS = /^api\/(?:collaboration\/room|bindery\/(?:room|y))\/./;
 
@@ -49,7 +51,7 @@ export function mayAsk({ role, path }: Visitor, method: string, tail: string, is
   if (isUpgrade) return ROOMS.test(tail);
   return BELOW_EXECUTE.some(([methods, pattern]) => {
     const found = methods.includes(method) ? pattern.exec(tail) : null;
-    return found !== null && isWithin(path, decoded(found.groups?.['file'] ?? ''));
+    return found !== null && (found.groups?.['file'] === undefined || isWithin(path, decoded(found.groups['file'])));
   });
 }
 

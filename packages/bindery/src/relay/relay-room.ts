@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import * as Y from 'yjs';
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import { VERSION, type ClientFrame, type Welcome } from '@bindery/rtc/room/frames.ts';
@@ -94,6 +95,7 @@ export class RelayRoom {
   static async open(file: string): Promise<RelayRoom> {
     const { log, updates } = await RoomLog.open(file);
     const doc = new Y.Doc();
+    doc.clientID = serverClient();
     doc.transact(() => {
       for (const update of updates) Y.applyUpdate(doc, update);
     });
@@ -387,6 +389,14 @@ export class RelayRoom {
 
 function send({ member }: Seat, frame: Told): void {
   for (const message of member.dialect.write(frame)) member.send(message);
+}
+
+/**
+ * The client id with which the server edits (rule T6): above all that clients choose for themselves (32 bits), so that of two changes of one key at
+ * the same time the server's stays. Clients that made the other one see it replaced; JupyterLab can't see one that comes and is gone already.
+ */
+function serverClient(): number {
+  return 2 ** 32 + randomInt(2 ** 47);
 }
 
 /** A close reason has 123 bytes at most (RFC 6455). */

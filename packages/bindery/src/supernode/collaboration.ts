@@ -7,13 +7,17 @@ import { z } from 'zod';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { includes, type Role } from '@bindery/wire/roles.ts';
 import type { Logger } from '../base/log.ts';
+import { keyIn } from '../base/secrets.ts';
 import { DOCPROVIDER } from '../relay/dialect.ts';
 import { roomOf } from '../relay/places.ts';
 import { Refusal, Relay, type Admission, type RelayOptions } from '../relay/relay.ts';
 import type { Occupant, RelayRoom } from '../relay/relay-room.ts';
+import { FolderBlobs } from './blobs.ts';
+import { Executions } from './executions.ts';
 import { FileIds } from './file-ids.ts';
 import { encoded, JupyterError, JupyterServer, type Answer, type JupyterAddress } from './jupyter-server.ts';
 import { kindOf, type Kind } from './kinds.ts';
+import { Mirror } from './mirror.ts';
 import { Moves } from './moves.ts';
 import { SharedFile } from './shared-file.ts';
 
@@ -40,16 +44,35 @@ const MOST_BODY = 1024 * 1024;
 const LONGEST_NAME = 512;
 const LONGEST_PATH = 4096;
 
+/** The room of what the Jupyter server itself has: its kernels, sessions and the like. */
+const SERVER_ROOM = 'server';
 /** A room that is no file: of fewer than three parts. */
 const TRANSIENT = /^[^:/]*(?::[^:/]*)?$/;
 const FILE_ROOM = /^(?<format>[a-z0-9]+):(?<type>[a-z]+):(?<id>[\w-]+)$/;
 const SessionRequest = z.object({ format: z.string(), type: z.string() });
+const ExecuteRequest = z.object({
+  document_id: z.string().max(LONGEST_NAME),
+  cell_id: z.string().max(LONGEST_NAME),
+  source_hash: z.string().optional(),
+  allow_stdin: z.boolean().default(true),
+});
+const InputReply = z.object({ document_id: z.string().max(LONGEST_NAME), value: z.string() });
 const Rename = z.object({ path: z.string().max(LONGEST_PATH) });
 
 /** No file that a page knows is older. */
 const LONG_AGO = new Date(0).toISOString();
 
 const NOT_OFFERED = 'This server keeps no timeline and no forks of documents.';
+
+interface Reply {
+  readonly status: number;
+  readonly type: string;
+  readonly text: string | Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What somebody's code has made is nothing that runs, wherever it is opened. It never changes. */
+const ALONE = { 'content-security-policy': "sandbox; default-src 'none'", 'cache-control': 'private, max-age=31536000, immutable' };
 
 /** A part of JupyterLab's collaboration API that is answered here: method and path below the server's base address. */
 interface Call {
@@ -68,13 +91,19 @@ export class Collaboration {
   readonly #base: string;
   readonly #moves = new Moves();
   readonly #files = new Map<string, SharedFile>();
+  readonly #blobs: FolderBlobs;
+  readonly #secret: string;
+  #executions: Executions | undefined;
+  #mirror: Mirror | undefined;
   #isClosed = false;
 
-  private constructor(options: CollaborationOptions, ids: FileIds) {
+  private constructor(options: CollaborationOptions, ids: FileIds, secret: string) {
     this.#options = options;
     this.#server = new JupyterServer(options.address);
     this.#base = new URL(options.address.url).pathname;
     this.#ids = ids;
+    this.#blobs = new FolderBlobs(join(options.folder, 'blobs'), (digest) => `${this.#base}api/bindery/blobs/${digest}`);
+    this.#secret = secret;
     this.#relay = new Relay({
       folder: join(options.folder, 'rooms'),
       admit: async (request) => this.#admit(request),
@@ -85,13 +114,17 @@ export class Collaboration {
 
   static async open(options: CollaborationOptions): Promise<Collaboration> {
     await mkdir(join(options.folder, 'bases'), { recursive: true, mode: 0o700 });
-    return new Collaboration(options, await FileIds.open(join(options.folder, 'files.json')));
+    const [ids, secret] = await Promise.all([
+      FileIds.open(join(options.folder, 'files.json')),
+      keyIn(join(options.folder, 'executions.key')),
+    ]);
+    return new Collaboration(options, ids, secret);
   }
 
   /** Answers a request that `isOurs`. Never throws. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { status, type, text } = await this.#answer(request).catch((error: unknown) => problem(error));
-    response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+    const { status, type, text, headers = {} } = await this.#answer(request).catch((error: unknown): Reply => problem(error));
+    response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...headers });
     response.end(text);
   }
 
@@ -109,11 +142,12 @@ export class Collaboration {
   async close(how: { readonly forget: boolean } = { forget: false }): Promise<void> {
     this.#isClosed = true;
     await this.#relay.close();
+    this.#executions?.close();
     await this.#server.close();
     if (how.forget) await rm(this.#options.folder, { recursive: true, force: true });
   }
 
-  async #answer(request: IncomingMessage): Promise<Answer> {
+  async #answer(request: IncomingMessage): Promise<Reply> {
     const guest = this.#options.guestOf(request);
     if (!guest) throw new JupyterError(403, 'Nobody may do this without a role.');
     const path = this.#tail(request);
@@ -125,11 +159,14 @@ export class Collaboration {
     throw new JupyterError(404, 'There is nothing at this address.');
   }
 
-  readonly #api: readonly (readonly [string, RegExp, (call: Call) => Promise<Answer>])[] = [
+  readonly #api: readonly (readonly [string, RegExp, (call: Call) => Promise<Reply>])[] = [
     ['PUT', /^api\/collaboration\/session\/(.+)$/, async (call) => this.#session(call)],
     ['GET', /^api\/contents\/(.+)$/, async (call) => this.#check(call)],
     ['PATCH', /^api\/contents\/(.+)$/, async (call) => this.#rename(call)],
     ['DELETE', /^api\/contents\/(.+)$/, async (call) => this.#remove(call)],
+    ['POST', /^api\/kernels\/([^/]+)\/execute$/, async (call) => this.#execute(call)],
+    ['POST', /^api\/bindery\/stdin\/([^/]+)$/, async (call) => this.#input(call)],
+    ['GET', /^api\/bindery\/blobs\/([0-9a-f]{64})$/, async (call) => this.#blob(call)],
     ['GET', /^api\/collaboration\/(?:timeline|fork)(\/.*|)$/, notOffered],
     ['PUT', /^api\/collaboration\/(?:undo_redo|fork)(\/.*|)$/, notOffered],
     ['DELETE', /^api\/collaboration\/fork(\/.*|)$/, notOffered],
@@ -193,6 +230,42 @@ export class Collaboration {
     });
   }
 
+  /** `POST api/kernels/{id}/execute`: a cell of an open document is run, whatever becomes of who asked (A8). */
+  async #execute({ request, guest, rest }: Call): Promise<Answer> {
+    mustRun(guest);
+    const body = ExecuteRequest.safeParse(await jsonBody(request));
+    if (!body.success) throw new JupyterError(400, 'The body names a document and a cell.');
+    const { document_id: document, cell_id: cell, source_hash: sourceHash, allow_stdin: allowStdin } = body.data;
+    if (!FILE_ROOM.test(document)) throw new JupyterError(404, 'There is no such document.');
+    await this.#relay.room(document);
+    const executions = await this.#runner();
+    const execution = await executions.request(document, {
+      cell,
+      kernel: rest,
+      owner: guest.role,
+      allowStdin,
+      ...(sourceHash === undefined ? {} : { sourceHash }),
+    });
+    return json(200, { execution });
+  }
+
+  /** `POST api/bindery/stdin/{question}`: a line of text that running code asked for (A9). */
+  async #input({ request, guest, rest }: Call): Promise<Answer> {
+    mustRun(guest);
+    const body = InputReply.safeParse(await jsonBody(request));
+    if (!body.success) throw new JupyterError(400, 'The body names a document and a value.');
+    (await this.#runner()).answerStdin(body.data.document_id, rest, body.data.value);
+    return json(200, {});
+  }
+
+  /** `GET api/bindery/blobs/{digest}`: an output that is too large for its document (A10). */
+  async #blob({ rest }: Call): Promise<Reply> {
+    const blob = await this.#blobs.read(rest);
+    if (!blob) throw new JupyterError(404, 'There is no such output.');
+    const isShown = /^image\/[\w.+-]+$|^text\/plain$/.test(blob.mime);
+    return { status: 200, type: isShown ? blob.mime : 'application/octet-stream', text: blob.bytes, headers: ALONE };
+  }
+
   #filesOf(id: string): SharedFile[] {
     return [...this.#files].flatMap(([room, file]) => (room.endsWith(`:${id}`) ? [file] : []));
   }
@@ -214,7 +287,35 @@ export class Collaboration {
     return { ...found, role: guest.role, user: {}, ...(lineage === null ? {} : { lineage }) };
   }
 
+  /** What runs cells: there with the first notebook, as it needs to know the server's kernels. */
+  async #runner(): Promise<Executions> {
+    await this.#relay.room(SERVER_ROOM);
+    const mirror = this.#mirror;
+    if (!mirror || this.#isClosed) throw new JupyterError(503, 'The documents of this server are being closed.');
+    const { log } = this.#options;
+    this.#executions ??= new Executions({
+      server: this.#server,
+      secret: this.#secret,
+      blobs: this.#blobs,
+      mirror,
+      failed: (document, error) => log.warn({ document, error: error.message }, 'the cells of a document can no longer be run'),
+    });
+    return this.#executions;
+  }
+
+  #reflect(room: RelayRoom): Occupant {
+    const mirror = new Mirror({ server: this.#server, shared: room, isWatched: () => room.size > 0 });
+    this.#mirror = mirror;
+    return {
+      // What it knows of kernels is needed as long as cells may be run.
+      isBusy: () => !this.#isClosed,
+      save: async () => 'skipped',
+      leave: async () => mirror.close(),
+    };
+  }
+
   async #occupy(name: string, room: RelayRoom): Promise<Occupant | undefined> {
+    if (name === SERVER_ROOM) return this.#reflect(room);
     const { format = '', type = '', id = '' } = FILE_ROOM.exec(name)?.groups ?? {};
     if (id === '') return undefined;
     const kind = kindOf(format, type);
@@ -241,10 +342,13 @@ export class Collaboration {
       ...(watchMs === undefined ? {} : { watchMs }),
     });
     this.#files.set(name, file);
+    const executions = kind.type === 'notebook' ? await this.#runner() : undefined;
+    executions?.attach(name, room);
     return {
-      isBusy: () => !this.#isClosed && file.isBusy(),
+      isBusy: () => !this.#isClosed && (file.isBusy() || executions?.isBusy(name) === true),
       save: async () => file.save(),
       leave: async () => {
+        executions?.detach(name);
         await file.leave();
         this.#files.delete(name);
       },

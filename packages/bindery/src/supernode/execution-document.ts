@@ -322,7 +322,9 @@ export class ExecutionDocument implements Home {
     const outputs = cell === null ? undefined : this.#outputsOf(cell);
     if (cell === null || !outputs) return;
     if (outputs.length > 0) outputs.delete(0, outputs.length);
-    this.#tables.cells.update(cell, { execution: id, executionCount: null, executionState: 'running' });
+    // What somebody ran who may run code, pages may show with all that it does.
+    const metadata = { trusted: true };
+    this.#tables.cells.update(cell, { execution: id, executionCount: null, executionState: 'running', metadata });
   }
 
   /**

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { StageLog } from '../../contracts/engine.ts';
 import type { Interpreter, LockedPackage } from '../../contracts/plan.ts';
@@ -36,15 +37,24 @@ const Record = z.object({
 export const SHARED_EXTENSIONS = 'share/bindery/labextensions';
 const SHARED_NAMES = ['docprovider-extension', 'collaboration-extension'];
 
-async function readLock(): Promise<string> {
-  const locks = ['requirements.lock', 'labextensions.lock'].map((name) => readFile(join(RUNTIME, name), 'utf8'));
-  return (await Promise.all(locks)).join('');
+/** Our own part of JupyterLab, which belongs to them. */
+const OWN_EXTENSION = fileURLToPath(new URL('labextension', import.meta.url));
+const OWN_FILES = ['package.json', 'static/remoteEntry.js'];
+
+/** What the server runtime is made of: the lock of its packages, and our own files. */
+async function readParts(): Promise<{ readonly lock: string; readonly own: readonly string[] }> {
+  const texts = (names: readonly string[]): Promise<string[]> => Promise.all(names.map((name) => readFile(name, 'utf8')));
+  const [locks, own] = await Promise.all([
+    texts(['requirements.lock', 'labextensions.lock'].map((name) => join(RUNTIME, name))),
+    texts(OWN_FILES.map((name) => join(OWN_EXTENSION, name))),
+  ]);
+  return { lock: locks.join(''), own };
 }
 
-function runtimeFolder(place: Place, lock: string): string {
+function runtimeFolder(place: Place, { lock, own }: Awaited<ReturnType<typeof readParts>>): string {
   const key = createHash('sha256')
     .update(lock)
-    .update(JSON.stringify([DISABLED, SHARED_EXTENSIONS, SHARED_NAMES]))
+    .update(JSON.stringify([DISABLED, SHARED_EXTENSIONS, SHARED_NAMES, own]))
     .update(process.arch)
     .update(place.isolated ? '' : place.folders.fixed)
     .digest('hex')
@@ -54,7 +64,7 @@ function runtimeFolder(place: Place, lock: string): string {
 
 /** The server runtime, if it is installed. */
 export async function installedRuntime(place: Place): Promise<ServerRuntime | undefined> {
-  return readRuntime(place, runtimeFolder(place, await readLock()));
+  return readRuntime(place, runtimeFolder(place, await readParts()));
 }
 
 /** Finds the server runtime, or installs it from its committed lock. Two hubs may do so at once. */
@@ -65,8 +75,9 @@ export async function serverRuntime(
   log: StageLog,
   signal: AbortSignal,
 ): Promise<ServerRuntime> {
-  const lock = await readLock();
-  const folder = runtimeFolder(place, lock);
+  const parts = await readParts();
+  const folder = runtimeFolder(place, parts);
+  const { lock } = parts;
   const found = await readRuntime(place, folder);
   if (found) return found;
   const interpreter = await python();
@@ -109,6 +120,7 @@ async function setApart(prefix: string): Promise<void> {
   const apart = join(prefix, SHARED_EXTENSIONS, '@jupyter');
   await mkdir(apart, { recursive: true });
   for (const name of SHARED_NAMES) await rename(join(prefix, 'share/jupyter/labextensions/@jupyter', name), join(apart, name));
+  for (const name of OWN_FILES) await cp(join(OWN_EXTENSION, name), join(prefix, SHARED_EXTENSIONS, '@bindery/session', name));
 }
 
 async function readRuntime(place: Place, folder: string): Promise<ServerRuntime | undefined> {

@@ -224,6 +224,9 @@ def serve(LabApp, order, order_fd):
     ServerApp.write_browser_open_files = lambda app: None
     ServerApp.running_server_info = lambda app, kernel_count=True: "The server is running."
     app = LabApp.initialize_server([], config=settings(order))
+    if order.get("shared"):
+        # Cells are run by the hub, whoever's browser stays open.
+        app.web_app.settings.setdefault("page_config_data", {})["serverSideExecution"] = "true"
     ipython_again()
     app.start()
 
