@@ -79,6 +79,32 @@ describe('executions', () => {
     assert.equal((await notebook.ended(await run('c0', { sourceHash }))).status, 'ok');
   });
 
+  it('X3.1 does not run what could not be written down, and says so', async () => {
+    const kernel = await server.startKernel();
+    const notebook = new SharedNotebook(['open("ran", "w").close()', 'import os; print(os.path.exists("ran"))']);
+    const failures: string[] = [];
+    const executions = start({ failed: (document, error) => failures.push(`${document}: ${error.message}`) });
+    let isFull = false;
+    const shared = {
+      doc: notebook.doc,
+      edit: async (body: () => void) => {
+        await notebook.shared.edit(body);
+        if (isFull) throw new Error('disk full');
+      },
+    };
+    executions.attach('doc', shared);
+    isFull = true;
+    await assert.rejects(executions.request('doc', { cell: 'c0', kernel, owner: '' }), /disk full/);
+    assert.deepEqual(failures, ['doc: disk full']);
+    isFull = false;
+    executions.attach('doc', shared);
+    const id = await executions.request('doc', { cell: 'c1', kernel, owner: '' });
+    await notebook.ended(id);
+    // The first is in the document after all: it runs, in its turn.
+    assert.equal(notebook.text('c1'), 'True\n');
+    await until('it is not busy', () => !executions.isBusy('doc'));
+  });
+
   it('X3.3 runs one after another, in order', async () => {
     const { notebook, run } = await opened('import time; time.sleep(0.2); x = [1]', 'x.append(2)', 'print(x)');
     const ids = await Promise.all(['c0', 'c1', 'c2'].map((cell) => run(cell)));
