@@ -81,7 +81,7 @@ describe('executions', () => {
 
   it('X3.1 does not run what could not be written down, and says so', async () => {
     const kernel = await server.startKernel();
-    const notebook = new SharedNotebook(['open("ran", "w").close()', 'import os; print(os.path.exists("ran"))']);
+    const notebook = new SharedNotebook(['ran = True', 'print("ran" in globals())']);
     const failures: string[] = [];
     const executions = start({ failed: (document, error) => failures.push(`${document}: ${error.message}`) });
     let isFull = false;
