@@ -89,7 +89,8 @@ async function open(shared: Shared, options: HubOptions, lock: StateLock): Promi
   const key = await keyIn(join(config.folders.state, 'hub.key'));
   const url = (): string => addressOf(config.hub, doors[0]?.port ?? 0);
   const second = (): string | undefined => doors[1] && `http://localhost:${doors[1].port}`;
-  const rooms = makeRooms(shared, options, key, { hub: url, second });
+  const web = options.web ?? fileURLToPath(new URL('../../../web/dist', import.meta.url));
+  const rooms = makeRooms(shared, { ...options, web }, key, { hub: url, second });
   const { callers, proxy, sessions, launches } = rooms;
   const startedAt = instant(clock);
   const version = ownVersion();
@@ -101,7 +102,7 @@ async function open(shared: Shared, options: HubOptions, lock: StateLock): Promi
     plan: (query, signal) => options.pipeline.plan(query, { ...shared, signal, emit: () => {} }),
     collect: options.pipeline.collect,
     examples: options.examples ?? [],
-    web: options.web ?? fileURLToPath(new URL('../../../web/dist', import.meta.url)),
+    web,
     shutdown: (choice) => {
       close(choice).catch((error: unknown) => log.error({ err: error }, 'the hub did not end well'));
     },

@@ -55,7 +55,7 @@ export interface Addresses {
 }
 
 /** Puts the parts of a hub together. They know each other by functions, so that each can be tried alone. */
-export function makeRooms(shared: Shared, options: HubOptions, key: string, addresses: Addresses): Rooms {
+export function makeRooms(shared: Shared, options: HubOptions & { readonly web: string }, key: string, addresses: Addresses): Rooms {
   const { config, clock, log, engine } = shared;
   const { launchesPerHour } = config.hub;
   const callers = new Callers({
@@ -73,7 +73,7 @@ export function makeRooms(shared: Shared, options: HubOptions, key: string, addr
     explain: (id) => sessions.explain(id, `${addresses.hub()}/sessions`),
     hubUrl: (id) => `${addresses.hub()}/${id === undefined ? '' : 'sessions'}`,
     portUrl: addresses.second,
-    pages: (...asked) => sessionPages(sessions)(...asked),
+    pages: (...asked) => sessionPages(sessions, options.web)(...asked),
     onActivity: (id, activeAt) => sessions.noteActivity(id, activeAt),
     secret: derived(key, 'session cookies'),
   });
