@@ -129,7 +129,7 @@ describe('two people in one session, with JupyterLab as it is published', () => 
     await savedWith('index.ipynb', ([, b]) => b?.source === 'x = 105');
 
     // One renames it.
-    await one.locator('.jp-DirListing-item', { hasText: 'index.ipynb' }).click();
+    await one.locator('.jp-DirListing-item[data-file-type="notebook"]', { hasText: 'index.ipynb' }).click();
     await one.keyboard.press('F2');
     await one.locator('.jp-DirListing-editor').fill('renamed.ipynb');
     await one.keyboard.press('Enter');
@@ -144,32 +144,6 @@ describe('two people in one session, with JupyterLab as it is published', () => 
     );
     for (const page of [one, other]) assert.deepEqual(await page.locator('.jp-Dialog').allInnerTexts(), []);
     await Promise.all([one.context().close(), other.context().close()]);
-  });
-
-  it('by a link: with the role execute JupyterLab, below it only what is shared', { timeout: 120_000 }, async () => {
-    const share = async (body: object): Promise<{ url: string; role: string; endsAt: string }> => {
-      const response = await home.ask(`/api/v1/sessions/${session.id}/share`, { method: 'POST', body: JSON.stringify(body) });
-      assert.equal(response.status, 200);
-      return (await response.json()) as { url: string; role: string; endsAt: string };
-    };
-    const { url, role, endsAt } = await share({ path: 'notes.md' });
-    assert.equal(role, 'execute');
-    assert.ok(Math.abs(Date.parse(endsAt) - Date.now() - 86_400_000) < 60_000);
-    const { page, context } = await openPage(browser);
-    await page.goto(url);
-    await page.locator('.jp-FileEditor .cm-content').getByText('Notes').waitFor({ timeout: 60_000 });
-    assert.doesNotMatch(page.url(), /share=/, 'no secret stays in the address');
-    await context.close();
-
-    const reader = (await share({ role: 'read', path: 'notes.md', seconds: 60 })).url;
-    const token = new URL(reader).searchParams.get('share') ?? '';
-    const get = async (path: string): Promise<number> =>
-      (await fetch(`${session.url}${path}`, { headers: { authorization: `token ${token}` } })).status;
-    assert.deepEqual(
-      await Promise.all(['api/contents/notes.md', 'api/contents/index.ipynb', 'api/kernels', 'lab'].map(get)),
-      [200, 403, 403, 403],
-    );
-    assert.equal((await home.ask(`/api/v1/sessions/${session.id}/share`, { method: 'POST', body: '{"role":"owner"}' })).status, 400);
   });
 
   it('run cells that go on when the browser is closed, and ask in the other', { timeout: 300_000 }, async () => {
@@ -193,6 +167,40 @@ describe('two people in one session, with JupyterLab as it is published', () => 
     await cells(other).first().locator('.jp-InputPrompt', { hasText: '[1]:' }).waitFor();
     await savedWith('long.ipynb', ([a]) => /^step 0\n(.*\n)*hello Ada\n$/.test(a?.outputs[0]?.text ?? ''));
     await other.context().close();
+  });
+
+  it('by a link: with the role execute JupyterLab, below it only what is shared', { timeout: 120_000 }, async () => {
+    const share = async (body: object): Promise<{ url: string; role: string; endsAt: string }> => {
+      const response = await home.ask(`/api/v1/sessions/${session.id}/share`, { method: 'POST', body: JSON.stringify(body) });
+      assert.equal(response.status, 200);
+      return (await response.json()) as { url: string; role: string; endsAt: string };
+    };
+    const { url, role, endsAt } = await share({ path: 'notes.md' });
+    assert.equal(role, 'execute');
+    assert.ok(Math.abs(Date.parse(endsAt) - Date.now() - 86_400_000) < 60_000);
+    const { page, context } = await openPage(browser);
+    await page.goto(url);
+    await page.locator('.jp-FileEditor .cm-content').getByText('Notes').waitFor({ timeout: 60_000 });
+    assert.doesNotMatch(page.url(), /share=/, 'no secret stays in the address');
+    await context.close();
+
+    const guest = await openPage(browser);
+    await guest.page.goto((await share({ role: 'read', path: 'long.ipynb', seconds: 600 })).url);
+    await guest.page.getByText('step 39').waitFor();
+    assert.equal(await guest.page.getByRole('button', { name: /^Run/ }).count(), 0);
+    assert.doesNotMatch(guest.page.url(), /share=/);
+    await guest.context.close();
+    assert.deepEqual(guest.complaints, []);
+
+    const reader = (await share({ role: 'read', path: 'notes.md', seconds: 60 })).url;
+    const token = new URL(reader).searchParams.get('share') ?? '';
+    const get = async (path: string): Promise<number> =>
+      (await fetch(`${session.url}${path}`, { headers: { authorization: `token ${token}` } })).status;
+    assert.deepEqual(
+      await Promise.all(['api/contents/notes.md', 'api/contents/index.ipynb', 'api/kernels', 'lab'].map(get)),
+      [200, 403, 403, 403],
+    );
+    assert.equal((await home.ask(`/api/v1/sessions/${session.id}/share`, { method: 'POST', body: '{"role":"owner"}' })).status, 400);
   });
 
   it('share a text file too', { timeout: 120_000 }, async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { Browser, Locator, Page } from 'playwright-core';
-import { openPage, startBrowser } from '../fakes/browser.ts';
+import { assertAccessible, openPage, startBrowser } from '../fakes/browser.ts';
 import type { Watched } from '../fakes/browser.ts';
 import { FakeHub, type FakeLaunch } from '../fakes/hub.ts';
 import { ended, running } from '../fakes/sessions.ts';
@@ -62,6 +62,28 @@ describe('the sessions page', () => {
     await card('a/two').getByRole('link', { name: 'Start again with my changes' }).click();
     const { link: asked, options } = await launched;
     assert.deepEqual([asked, options], [link, { restore: hub.sessions[0]?.id }]);
+  });
+
+  it('makes links by which others come in', async () => {
+    hub.sessions = [running({ repoUrl: 'https://github.com/a/one', shares: true }), running({ repoUrl: 'https://github.com/a/joint' })];
+    await page.goto(`${hub.origin}/sessions`);
+    await card('a/one').getByRole('button', { name: 'Share' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Share a/one' });
+    await dialog.getByLabel('Read one notebook').check();
+    await dialog.getByLabel('Notebook', { exact: true }).fill('work/a.ipynb');
+    await dialog.getByLabel('For').selectOption('an hour');
+    await assertAccessible(page, 'the share dialog');
+    await dialog.getByRole('button', { name: 'Make a link' }).click();
+    assert.match(await dialog.getByLabel('The link').inputValue(), /share=read$/);
+    assert.ok(hub.changes.includes('share read 3600 work/a.ipynb'));
+    await assertAccessible(page, 'the share dialog with its link');
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    await card('a/joint').getByRole('button', { name: 'Share' }).click();
+    await page.getByText('Documents are not shared in this session').waitFor();
+    assert.equal(await page.getByRole('radio').count(), 1);
+    await page.getByRole('button', { name: 'Make a link' }).click();
+    await page.getByLabel('The link').waitFor();
+    assert.ok(hub.changes.includes('share execute 86400'));
   });
 
   it('stops one only after it asked', async () => {

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { CreateLaunch } from '@bindery/wire/api.ts';
+import { ShareSession, CreateLaunch } from '@bindery/wire/api.ts';
 import type { Example, Info, LaunchOptions, PageConfig, SessionView } from '@bindery/wire/api.ts';
 import type { LaunchEvent } from '@bindery/wire/events.ts';
 import { ERRORS } from '@bindery/wire/errors.ts';
@@ -128,6 +128,7 @@ export class FakeHub {
     if (kind === 'launches' && launch && method === 'DELETE') return this.#cancel(response, launch);
     if (kind === 'sessions' && id === '') return json(response, 200, { sessions: this.sessions });
     if (kind === 'sessions' && verb === 'open') return this.#open(request, response, id);
+    if (kind === 'sessions' && verb === 'share') return this.#share(request, response, id);
     const session = this.sessions.find((one) => one.id === id);
     if (!session) return fail(response, kind === 'sessions' ? 'session_not_found' : 'not_found');
     if (verb === 'log') return void response.writeHead(200, { 'content-type': 'text/plain' }).end(this.sessionLog);
@@ -184,6 +185,13 @@ export class FakeHub {
     const { port } = new URL(this.origin);
     const base = choice.form === 'port' ? `${this.origin}/spent-port-form` : `http://${id}.localhost:${port}`;
     json(response, 200, { url: `${base}/s/${id}/${choice.path ?? ''}?code=once` });
+  }
+
+  async #share(request: IncomingMessage, response: ServerResponse, id: string): Promise<void> {
+    const { role, seconds, path } = ShareSession.parse(JSON.parse(await body(request)));
+    this.changes.push(`share ${role} ${seconds} ${path}`.trim());
+    const url = `http://${id}.localhost/s/${id}/-/open?share=${role}`;
+    json(response, 200, { url, role, endsAt: new Date(Date.now() + seconds * 1000).toISOString() });
   }
 }
 

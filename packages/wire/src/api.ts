@@ -98,6 +98,8 @@ export const SessionView = z.object({
   /** Bytes that a running session has written, as of a few seconds ago. */
   diskBytes: z.number().int().optional(),
   isolated: z.boolean(),
+  /** True when who opens the same document in it at the same time sees what the others do. */
+  shares: z.boolean().optional(),
 });
 export type SessionView = z.infer<typeof SessionView>;
 

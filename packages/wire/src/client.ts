@@ -13,11 +13,13 @@ import {
   PlanView,
   SessionList,
   SessionView,
+  ShareLink,
   type CreateLaunch,
   type EnvironmentView,
   type Example,
   type OpenSession,
   type PlanQuery,
+  type ShareSession,
   type Shutdown,
 } from './api.ts';
 import { BinderyError, ERRORS, type ErrorCode } from './errors.ts';
@@ -101,6 +103,11 @@ export class HubClient {
   /** A fresh one-time address of a running session, for a browser. The key of its launch gives the right, where the hub key is not held. */
   async openSession(id: string, choice: OpenSession = {}, launchKey?: string): Promise<string> {
     return (await this.#json(OneTimeLink, 'POST', `/sessions/${id}/open`, { body: choice, headers: keyHeader(launchKey) })).url;
+  }
+
+  /** A link by which others use a running session, as much as the role allows, until its end. */
+  async shareSession(id: string, choice: Partial<ShareSession>): Promise<ShareLink> {
+    return this.#json(ShareLink, 'POST', `/sessions/${id}/share`, { body: choice });
   }
 
   /** Where what a session changed can be downloaded once it has ended. */

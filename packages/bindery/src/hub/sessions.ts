@@ -350,6 +350,7 @@ function viewOf(session: Session): SessionView {
     startedAt: session.startedAt,
     activeAt: session.startedAt,
     isolated: session.isolated,
+    shares: session.shares === true,
     ...(session.endedAt === undefined ? {} : { endedAt: session.endedAt }),
     ...(session.endReason === undefined ? {} : { endReason: session.endReason }),
     ...endMessage(session),

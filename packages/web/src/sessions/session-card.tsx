@@ -12,11 +12,12 @@ interface CardProps {
   session: SessionView;
   services: Services;
   log: (session: SessionView) => void;
+  share: (session: SessionView) => void;
   stop: (session: SessionView) => void;
 }
 
 /** A session that runs, with everything one can do with it. */
-export function RunningSession({ session, services, log, stop }: CardProps) {
+export function RunningSession({ session, services, log, share, stop }: CardProps) {
   const now = services.sessions.now.value;
   const problem = useSignal('');
   const open = async (): Promise<void> => {
@@ -45,6 +46,9 @@ export function RunningSession({ session, services, log, stop }: CardProps) {
       <p class="actions">
         <button type="button" class="button primary" disabled={session.state !== 'running'} onClick={() => void open()}>
           Open<span class="hidden"> {name}</span>
+        </button>
+        <button type="button" class="button small" disabled={session.state !== 'running'} onClick={() => share(session)}>
+          Share …<span class="hidden"> {name}</span>
         </button>
         {canBeKept(session) && <KeepAliveButton session={session} store={services.sessions} />}
         <button type="button" class="button small" onClick={() => log(session)}>

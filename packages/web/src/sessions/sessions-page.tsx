@@ -6,6 +6,7 @@ import { Page } from '../shell/page.tsx';
 import { Problem } from '../shell/problem.tsx';
 import { EndedSession, RunningSession } from './session-card.tsx';
 import { SessionLog } from './session-log.tsx';
+import { ShareDialog } from './share-dialog.tsx';
 import { StopDialog } from './stop-dialog.tsx';
 
 /** `/sessions`: what runs, what ended and why. */
@@ -13,6 +14,7 @@ export function SessionsPage({ services }: { services: Services }) {
   const { sessions } = services;
   const stopping = useSignal<SessionView | undefined>(undefined);
   const reading = useSignal<SessionView | undefined>(undefined);
+  const sharing = useSignal<SessionView | undefined>(undefined);
   useEffect(() => sessions.watch(true), [sessions]);
 
   const all = sessions.all.value;
@@ -26,6 +28,7 @@ export function SessionsPage({ services }: { services: Services }) {
   const props = {
     services,
     log: (session: SessionView) => (reading.value = session),
+    share: (session: SessionView) => (sharing.value = session),
     stop: (session: SessionView) => (stopping.value = session),
   };
   return (
@@ -64,6 +67,7 @@ export function SessionsPage({ services }: { services: Services }) {
         </>
       )}
       {stopping.value && <StopDialog session={stopping.value} store={sessions} close={() => (stopping.value = undefined)} />}
+      {sharing.value && <ShareDialog session={sharing.value} hub={services.hub} close={() => (sharing.value = undefined)} />}
       {reading.value && <SessionLog session={reading.value} hub={services.hub} close={() => (reading.value = undefined)} />}
     </Page>
   );
