@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import type { PageConfig } from '@bindery/wire/api.ts';
 import type { Router } from './shell/router.ts';
 import type { SessionStore } from './sessions/session-store.ts';
+import { LazyLookPage } from './debugger/lazy-look-page.tsx';
 import { FormPage } from './form/form-page.tsx';
 import { LaunchPage } from './launch/launch-page.tsx';
 import { EndingBanner } from './sessions/ending-banner.tsx';
@@ -47,7 +48,10 @@ export function App({ services }: { services: Services }) {
       <footer class="foot">
         <span>Bindery {config.version}</span>
         <span>
-          <a href={router.href('/api/v1/openapi.json')}>API</a>
+          <a href={router.href('/look')} data-route>
+            Look into a room
+          </a>{' '}
+          · <a href={router.href('/api/v1/openapi.json')}>API</a>
         </span>
       </footer>
     </>
@@ -67,6 +71,7 @@ function skip(event: Event): void {
 function Route({ path, search, visit, services }: { path: string; search: string; visit: number; services: Services }) {
   if (path === '/') return <FormPage services={services} />;
   if (path === '/sessions') return <SessionsPage services={services} />;
+  if (path === '/look') return <LazyLookPage />;
   const opened = /^\/open\/([a-z2-7]{16})$/.exec(path)?.[1];
   if (opened) return <OpenPage id={opened} hub={services.hub} router={services.router} />;
   if (/^\/v2\/[^/]+\/./.test(path)) return <LaunchPage key={visit} path={path} search={search} services={services} />;

@@ -8,6 +8,7 @@ import type { PageConfig } from '@bindery/wire/api.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { ownPath } from './callers.ts';
 import type { HubParts } from './parts.ts';
+import { forSockets } from '../relay/places.ts';
 import { wantsPage } from '../proxy/answers.ts';
 
 /** Query of the one-time link. */
@@ -38,6 +39,7 @@ export class Pages {
       });
       app.get('/', (req, reply) => this.send(req, reply));
       app.get('/sessions', (req, reply) => this.send(req, reply));
+      app.get('/look', (req, reply) => this.send(req, reply));
       app.get('/open/:id', (req, reply) => this.send(req, reply));
       app.get('/v2/:provider/*', (req, reply) => this.send(req, reply));
       app.get('/-/enter', { schema: { querystring: Entry } }, (req, reply) => {
@@ -113,15 +115,17 @@ export function isForPeople(req: FastifyRequest): boolean {
   return wantsPage(req.headers) && !/^\/(?:api|build)\//.test(req.raw.url ?? '');
 }
 
-/** Nothing of other sites, nothing inline, in nobody's frame; sessions' origins may be probed. */
+/** Nothing of other sites, nothing inline, in nobody's frame; sessions' origins may be probed, and rooms of the relay be entered. */
 function policy(host: string | undefined, { shared }: HubParts): Record<string, string> {
   const port = /:\d+$/.exec(host ?? '')?.[0] ?? '';
   const { publicUrl, sessionHost } = shared.config.hub;
   const scheme = publicUrl?.startsWith('https:') ? 'https' : 'http';
   const sessions = publicUrl === undefined ? `http://*.localhost${port}` : sessionHost === undefined ? '' : `${scheme}://${sessionHost}`;
+  const known = shared.config.relay.publicUrl;
+  const relay = known !== undefined ? ` ${forSockets(new URL(known).origin)}` : publicUrl === undefined ? ' ws://localhost:*' : '';
   const rules = [
     "default-src 'self'",
-    `connect-src 'self' ${sessions}`.trim(),
+    `connect-src 'self' ${sessions}`.trim() + relay,
     "object-src 'none'",
     "base-uri 'none'",
     "form-action 'self'",

@@ -12,7 +12,7 @@ import { UpdateLog } from './update-log.ts';
 
 /** What a room holds and what happens in it, as it happens. Changes nothing. */
 export function Debugger<D extends Definitions>({ room }: { room: Room<D> }) {
-  const log = useMemo(() => new UpdateLog(room.doc, room.awareness), [room]);
+  const log = useMemo(() => new UpdateLog(room.doc, room.awareness), [room.doc]);
   useEffect(() => () => log.end(), [log]);
   // oxlint-disable-next-line typescript/no-explicit-any -- tables of any fields; values are only shown
   const tables = Object.values(room.tables) as Table<any>[];
