@@ -488,3 +488,39 @@ describe('the documents of a Jupyter server', () => {
     for (const [method, tail, query = ''] of theirs) assert.equal(isOurs(method, tail, query), false, tail);
   });
 });
+
+describe('cells that the hub runs', () => {
+  it('A8 X2.9 X2.10 a saved notebook holds whole what is too big for its document', async () => {
+    const edge = await Edge.open();
+    const source =
+      // No more than the Jupyter server lets through at once.
+      'for line in range(26): print(("x" * 99 + "\\n") * 1000, end="")\nfrom IPython.display import display\ndisplay({"text/html": "<b>" + "x" * 2_000_000}, raw=True)';
+    const name = await notebook(cell('big', source));
+    const session = await edge.session(name);
+    const client = edge.room(session);
+    await client.synced;
+    const kernel = await jupyter.startKernel();
+    const document_id = `${session.format}:${session.type}:${session.fileId}`;
+    const { status } = await edge.ask('POST', `api/kernels/${kernel}/execute`, { document_id, cell_id: 'big' });
+    assert.equal(status, 200);
+    const outputs = () => readNotebook(client.doc).cells[0]?.outputs ?? [];
+    await until('both are shown', () => JSON.stringify(outputs()).includes('api/bindery/blobs/') && outputs().length === 2);
+    assert.ok(JSON.stringify(outputs()).length < 300_000);
+    // Half of a file, as the Jupyter server writes it, is none.
+    const saved = async () =>
+      readFile(file(name), 'utf8').then(
+        (all) => (all.endsWith('}\n') ? (parseNotebook(all).notebook.cells[0]?.outputs ?? []) : []),
+        () => [],
+      );
+    const text = `${'x'.repeat(99)}\n`.repeat(26_000);
+    await until('all of both is saved', async () => (await saved())[0]?.['text'] === text && (await saved()).length === 2);
+    assert.deepEqual((await saved())[1], {
+      output_type: 'display_data',
+      data: { 'text/html': `<b>${'x'.repeat(2_000_000)}` },
+      metadata: {},
+    });
+    // What the file says is not taken for an edit of others.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.ok(JSON.stringify(outputs()).length < 300_000);
+  });
+});

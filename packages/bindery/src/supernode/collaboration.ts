@@ -337,6 +337,7 @@ export class Collaboration {
       path,
       baseFile: join(folder, 'bases', createHash('sha256').update(name).digest('hex')),
       steady: async (work) => this.#moves.steady(work),
+      blobs: this.#blobs,
       log,
       ...(saveMs === undefined ? {} : { saveMs }),
       ...(watchMs === undefined ? {} : { watchMs }),

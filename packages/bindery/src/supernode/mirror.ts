@@ -71,10 +71,19 @@ export class Mirror implements KernelLives {
     clearTimeout(this.#timer);
     this.#looking ??= this.#lookOnce().finally(() => {
       this.#looking = undefined;
-      const { isWatched, watchedMs = 1000, idleMs = 30_000 } = this.#options;
-      if (!this.#isClosed) this.#timer = setTimeout(() => void this.look(), isWatched() ? watchedMs : idleMs).unref();
+      this.#wait(performance.now());
     });
     return this.#looking;
+  }
+
+  /** Until somebody looks at the document, or it is time to look for nobody. */
+  #wait(since: number): void {
+    const { isWatched, watchedMs = 1000, idleMs = 30_000 } = this.#options;
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(() => {
+      if (isWatched() || performance.now() - since >= idleMs) void this.look();
+      else this.#wait(since);
+    }, watchedMs).unref();
   }
 
   close(): void {

@@ -191,8 +191,10 @@ describe('outputs', () => {
       outputs.take(...stream(lines.slice(from, from + 1000).join('')));
       if (from % 50_000 === 0) await new Promise((resolve) => setTimeout(resolve, 60));
     }
+    outputs.take(...display('after'));
     await end(outputs);
-    const [output = {}] = stage.shown();
+    const [output = {}, ...others] = stage.shown();
+    assert.deepEqual(others.map(dataOf), [{ 'text/plain': 'after' }]);
     const text = output['text'] as string;
     assert.ok(text.length < 200_000, String(text.length));
     assert.ok(text.startsWith('line 0\nline 1\n') && text.endsWith('line 399999\n'));

@@ -109,15 +109,17 @@ export class StreamOutput {
     return text.length;
   }
 
-  /** The shared text, if it is still the last of the list and as it was left. */
-  #shared(place: OutputPlace): Y.Text | undefined {
-    const last = place.list.get(place.list.length - 1);
-    if (!this.#map || !(last instanceof Y.Map)) return undefined;
+  /** The shared text, if it is still in the list and as it was left. */
+  #shared({ list, isStream }: OutputPlace): Y.Text | undefined {
+    if (!this.#map) return undefined;
+    const isThere = this.#map.parent === list && !this.#isGone();
+    const last: unknown = list.get(list.length - 1);
     // A cell that was moved is another one, with copies in it.
-    if (last !== this.#map && !(this.#isGone() && place.isStream(last, this.name))) return undefined;
-    const text = last.get('text');
-    if (!(text instanceof Y.Text) || text.length !== this.#length) return undefined;
-    this.#map = last;
+    const isCopy = this.#isGone() && last instanceof Y.Map && isStream(last, this.name);
+    const map = isThere ? this.#map : isCopy ? (last as Y.Map<unknown>) : undefined;
+    const text = map?.get('text');
+    if (!map || !(text instanceof Y.Text) || text.length !== this.#length) return undefined;
+    this.#map = map;
     return text;
   }
 
