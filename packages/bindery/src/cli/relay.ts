@@ -16,7 +16,7 @@ export function relayCommand({ terminal, run }: Cli): Command {
     .option('--port <number>', 'port to listen on; the next free one is taken where it is in use, 0 means any')
     .addHelpText(
       'after',
-      '\nWho has the key (relay.key in its folder) or a link of bindery share may enter. Ctrl-C ends it; what it acknowledged\nis on the disk, also after a crash. Sessions do not use it yet.',
+      '\nWho has the key (relay.key in its folder) or a link of bindery share may enter. Ctrl-C ends it; what it acknowledged\nis on the disk, also after a crash. The documents of sessions are no business of it: bindery launch shares them by itself.',
     )
     .action(({ port, ...flags }: CommonOptions) =>
       run(flags, () => {

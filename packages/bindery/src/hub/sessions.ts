@@ -48,6 +48,8 @@ export interface Documents {
 
 /** Milliseconds that a session has to end in peace: to save changed files. */
 const GRACE_MS = 10_000;
+/** Milliseconds after a session's start until its documents can be asked for without a wait. */
+const DOCUMENTS_MS = 1500;
 /** Ended sessions that are remembered. */
 const KEEP_ENDED = 500;
 const KEEP_EARLY = 100;
@@ -273,11 +275,15 @@ export class Sessions {
   #beside({ id, address, shares }: Session): Beside | undefined {
     if (!shares) return undefined;
     const { documents } = this.#options;
-    const ready = documents.put({ id, ...address }).then(
-      ({ socketPath, authorization }) => ({ target: { socketPath }, authorization }),
-      // Said in the log by who could not start it.
-      () => undefined,
-    );
+    let asked: ReturnType<Beside['ready']> | undefined;
+    const ready = (): ReturnType<Beside['ready']> =>
+      (asked ??= documents.put({ id, ...address }).then(
+        ({ socketPath, authorization }) => ({ target: { socketPath }, authorization }),
+        // Said in the log by who could not start it.
+        () => undefined,
+      ));
+    // A browser asks soon; by then it is there, and has not taken the machine's time from the session's own start.
+    setTimeout(() => this.#running.has(id) && void ready(), DOCUMENTS_MS).unref();
     return { takes: documents.takes, ready };
   }
 

@@ -14,10 +14,10 @@ const beside = createServer((req, res) => {
   seen.push(req);
   req.pipe(res);
 });
-const there = Promise.withResolvers<Awaited<Beside['ready']>>();
-const besides = (ready: Beside['ready']): Beside => ({
+const there = Promise.withResolvers<Awaited<ReturnType<Beside['ready']>>>();
+const besides = (ready: ReturnType<Beside['ready']>): Beside => ({
   takes: (method, tail, query) => tail.startsWith('api/shared/') || (method === 'PATCH' && query === 'a=1'),
-  ready,
+  ready: () => ready,
 });
 
 before(async () => {

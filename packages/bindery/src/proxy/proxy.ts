@@ -87,11 +87,6 @@ export class Proxy {
     this.#pools.hold(route.target);
     if (old) this.#pools.release(old.target);
     this.#activity.add(route.id, activeAt);
-    void route.beside?.ready.then((there) => {
-      if (!there || !this.#table.has(route.id) || this.#besides.has(route.id)) return;
-      this.#besides.set(route.id, there.target);
-      this.#pools.hold(there.target);
-    });
   }
 
   /** Removes every route of a session, its keys, and cuts what is still under way. */
@@ -212,10 +207,17 @@ export class Proxy {
     const { route, tail, path } = decision;
     if (!route.beside?.takes(method, tail, path.slice(path.indexOf('?') + 1 || path.length))) send(decision);
     else
-      void route.beside.ready.then((there) => {
-        if (there) send({ ...decision, route: { ...route, ...there } }, decision.visitor);
-        else send(decision);
+      void route.beside.ready().then((there) => {
+        if (!there) return send(decision);
+        this.#hold(route.id, there.target);
+        send({ ...decision, route: { ...route, ...there } }, decision.visitor);
       });
+  }
+
+  #hold(id: string, target: Target): void {
+    if (this.#besides.has(id) || !this.#table.has(id)) return;
+    this.#besides.set(id, target);
+    this.#pools.hold(target);
   }
 
   #forward(req: IncomingMessage, res: ServerResponse, decision: Forward, visitor?: Visitor): void {

@@ -23,8 +23,11 @@ export interface Route {
 export interface Beside {
   /** @param tail what follows the route's prefix; `query` comes without its question mark */
   readonly takes: (method: string, tail: string, query: string) => boolean;
-  /** `target` and `authorization` as a route has them; undefined where it can't be had: the session's own server answers then. */
-  readonly ready: Promise<Pick<Route, 'target' | 'authorization'> | undefined>;
+  /**
+   * Asked when the first request is there: `target` and `authorization` as a route has them; undefined where it can't be had, when the session's own
+   * server answers.
+   */
+  readonly ready: () => Promise<Pick<Route, 'target' | 'authorization'> | undefined>;
 }
 
 /** What the table says about a path. `hidden`: an escaped slash stands where a route's name would be (rule P4). */
