@@ -8,6 +8,7 @@ import { BinderyError } from '@bindery/wire/errors.ts';
 import { includes, type Role } from '@bindery/wire/roles.ts';
 import type { Logger } from '../base/log.ts';
 import { keyIn } from '../base/secrets.ts';
+import { Turns } from '../base/turns.ts';
 import { DOCPROVIDER } from '../relay/dialect.ts';
 import { roomOf } from '../relay/places.ts';
 import { Refusal, Relay, type Admission, type RelayOptions } from '../relay/relay.ts';
@@ -64,6 +65,9 @@ const LONG_AGO = new Date(0).toISOString();
 
 const NOT_OFFERED = 'This server keeps no timeline and no forks of documents.';
 
+/** A request that was taken is done, also when who asked has gone. */
+const STAYS = new AbortController().signal;
+
 interface Reply {
   readonly status: number;
   readonly type: string;
@@ -90,6 +94,7 @@ export class Collaboration {
   readonly #relay: Relay;
   readonly #base: string;
   readonly #moves = new Moves();
+  readonly #turns = new Turns();
   readonly #files = new Map<string, SharedFile>();
   readonly #blobs: FolderBlobs;
   readonly #secret: string;
@@ -235,18 +240,17 @@ export class Collaboration {
     mustRun(guest);
     const body = ExecuteRequest.safeParse(await jsonBody(request));
     if (!body.success) throw new JupyterError(400, 'The body names a document and a cell.');
-    const { document_id: document, cell_id: cell, source_hash: sourceHash, allow_stdin: allowStdin } = body.data;
+    // In the order in which they come, whatever each has to wait for: that of "Run All".
+    const execution = await this.#turns.take(rest, STAYS, async () => this.#request(body.data, rest, guest.role));
+    return json(200, { execution });
+  }
+
+  async #request(asked: z.infer<typeof ExecuteRequest>, kernel: string, owner: string): Promise<string> {
+    const { document_id: document, cell_id: cell, source_hash: sourceHash, allow_stdin: allowStdin } = asked;
     if (!FILE_ROOM.test(document)) throw new JupyterError(404, 'There is no such document.');
     await this.#relay.room(document);
     const executions = await this.#runner();
-    const execution = await executions.request(document, {
-      cell,
-      kernel: rest,
-      owner: guest.role,
-      allowStdin,
-      ...(sourceHash === undefined ? {} : { sourceHash }),
-    });
-    return json(200, { execution });
+    return executions.request(document, { cell, kernel, owner, allowStdin, ...(sourceHash === undefined ? {} : { sourceHash }) });
   }
 
   /** `POST api/bindery/stdin/{question}`: a line of text that running code asked for (A9). */

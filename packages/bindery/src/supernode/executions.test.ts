@@ -294,7 +294,11 @@ describe('executions', () => {
     const two = start();
     two.attach('doc', again);
     for (const id of ids) assert.equal((await notebook.ended(id)).status, 'ok');
-    assert.equal(notebook.text('c0'), '0 1\n1 1\n2 1\n3 1\n');
+    // The Jupyter server may lose what the kernel says while a connection breaks: then it is said, and only then may something lack.
+    const lines = notebook.text('c0').split('\n');
+    const said = lines.filter((line) => !line.startsWith('[The connection to the kernel was lost'));
+    const all = ['0 1', '1 1', '2 1', '3 1', ''];
+    assert.deepEqual(said, said.length === lines.length ? all : all.filter((line) => said.includes(line)));
     assert.deepEqual(notebook.data('c0'), [{ 'text/plain': "'end'" }]);
     assert.equal(notebook.text('c1'), 'm 1\n');
     two.close();
