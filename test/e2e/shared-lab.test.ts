@@ -103,16 +103,20 @@ describe('two people in one session, with JupyterLab as it is published', () => 
     await one.locator('.lm-TabBar-tab.lm-mod-current.jp-mod-dirty').waitFor({ state: 'detached' });
     assert.deepEqual(await one.locator('.jp-Dialog').allInnerTexts(), []);
 
-    // Somebody writes to the file, in another place than somebody edits.
-    await type(one, 1, '0');
+    // Somebody writes to the file, in another place than somebody edits; whoever writes has read what is in it.
     const now = await savedWith('index.ipynb', (all) => all.length > 1);
     const [first] = now.cells;
-    await api('PUT', 'index.ipynb', {
+    const writing = api('PUT', 'index.ipynb', {
       type: 'notebook',
       format: 'json',
       content: { ...now, cells: [{ ...first, source: 'print("from a script")' }, ...now.cells.slice(1)] },
     });
-    for (const page of [one, other]) await editor(page, 0).getByText('from a script').waitFor();
+    await type(one, 1, '0');
+    await writing;
+    for (const page of [one, other]) {
+      await editor(page, 0).getByText('from a script').waitFor();
+      await editor(page, 1).getByText('x = 10').waitFor();
+    }
     for (const page of [one, other]) assert.deepEqual(await sources(page), ['print("from a script")', 'x = 10']);
 
     // The process that keeps the documents is killed; both go on, also while it is away.
