@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { Seeded } from '../fakes/seeded.ts';
 import { isAlive, type ProcessIdentity } from '../../packages/bindery/src/base/process-identity.ts';
 import { HubProcess } from '../fakes/hub-process.ts';
 import { SHARED_CACHE } from '../fakes/real-hub.ts';
@@ -23,22 +24,11 @@ interface Round {
   readonly afterMs: number;
 }
 
-/** mulberry32: small, seeded, good enough to choose moments. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 function rounds(): Round[] {
-  const next = random(SEED);
+  const seeded = new Seeded(SEED);
   return Array.from({ length: ROUNDS }, (_, number) => {
-    const target = TARGETS[Math.floor(next() * TARGETS.length)] ?? 'hub';
-    return { number, target, afterMs: Math.round(next() * 1500) };
+    const target = seeded.one(TARGETS);
+    return { number, target, afterMs: seeded.below(1500) };
   });
 }
 

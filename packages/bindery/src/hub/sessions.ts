@@ -7,6 +7,7 @@ import type { Explanation } from '../proxy/access.ts';
 import type { Proxy } from '../proxy/proxy.ts';
 import type { Beside } from '../proxy/routes.ts';
 import type { Clock } from '../base/clock.ts';
+import { withoutSlashes } from '../base/within.ts';
 import { keyHash, sameSecret } from '../base/secrets.ts';
 import type { SessionRecord, SessionRecords } from './session-records.ts';
 
@@ -206,7 +207,7 @@ export class Sessions {
     const until = (Math.floor(this.#options.clock.now() / 1000) + seconds) * 1000;
     const file = path.split('/').map(encodeURIComponent).join('/');
     const next = includes(role, 'execute') ? `lab/tree/${file}` : `-/notebook?${new URLSearchParams({ path })}`;
-    const url = this.#options.proxy.shareUrl(id, next, { role, path: path.replaceAll(/^\/+|\/+$/g, ''), until }, form);
+    const url = this.#options.proxy.shareUrl(id, next, { role, path: withoutSlashes(path), until }, form);
     return { url, role, endsAt: new Date(until).toISOString() };
   }
 

@@ -5,7 +5,8 @@ import * as fc from 'fast-check';
 import { WebSocket } from 'ws';
 import { ROLES, type Role } from '@bindery/wire/roles.ts';
 import { ID, OTHER, proxiedSession, type ProxiedSession } from '../../../../test/fakes/proxied-session.ts';
-import { isWithin, mayAsk } from './visitors.ts';
+import { isWithin } from '../base/within.ts';
+import { mayAsk } from './visitors.ts';
 
 let world: ProxiedSession;
 let own: string;

@@ -1,5 +1,6 @@
 import { includes, ROLES, type Role } from '@bindery/wire/roles.ts';
 import type { Signed } from '../base/signed.ts';
+import { isWithin, percentDecoded } from '../base/within.ts';
 
 /** Who uses a session: its owner as admin, or whoever got a link to it. */
 export interface Visitor {
@@ -51,25 +52,13 @@ export function mayAsk({ role, path }: Visitor, method: string, tail: string, is
   if (isUpgrade) return ROOMS.test(tail);
   return BELOW_EXECUTE.some(([methods, pattern]) => {
     const found = methods.includes(method) ? pattern.exec(tail) : null;
-    return found !== null && (found.groups?.['file'] === undefined || isWithin(path, decoded(found.groups['file'])));
+    if (!found) return false;
+    const file = found.groups?.['file'];
+    const asked = file === undefined ? path : percentDecoded(file);
+    return asked !== undefined && isWithin(path, asked);
   });
-}
-
-/** True for the shared file, or what is in the shared folder. */
-export function isWithin(shared: string, path: string | undefined): boolean {
-  if (path === undefined || path.split('/').includes('..')) return false;
-  const clean = path.replaceAll(/^\/+|\/+$/g, '');
-  return shared === '' || clean === shared || clean.startsWith(`${shared}/`);
 }
 
 function subject(id: string): string {
   return `session ${id}`;
-}
-
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
 }

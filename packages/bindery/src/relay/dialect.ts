@@ -2,7 +2,7 @@ import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
 import { decodeClientFrame, encodeServerFrame, FrameError, VERSION, type ClientFrame, type ServerFrame } from '@bindery/rtc/room/frames.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
-import type { SaveStatus } from './relay-room.ts';
+import type { SaveStatus } from './occupant.ts';
 
 /**
  * What a client says: in our own protocol, or that of y-websocket, where it may ask again what it lacks and who is there, or that of JupyterLab,

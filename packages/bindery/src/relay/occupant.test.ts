@@ -8,7 +8,9 @@ import * as encoding from 'lib0/encoding';
 import * as Y from 'yjs';
 import type { Role } from '@bindery/rtc/room/room.ts';
 import { DOCPROVIDER } from './dialect.ts';
-import { RelayRoom, type Member, type SaveStatus } from './relay-room.ts';
+import type { Member } from './audience.ts';
+import type { SaveStatus } from './occupant.ts';
+import { RelayRoom } from './relay-room.ts';
 import { Refusal, Relay } from './relay.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'occupant-'));

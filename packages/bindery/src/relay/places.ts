@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '../base/config.ts';
+import { percentDecoded } from '../base/within.ts';
 import { OWN, Y_WEBSOCKET, type Dialect } from './dialect.ts';
 
 /** Below which all rooms lie: each of them under both, for clients that speak this and that. */
@@ -23,18 +24,10 @@ export function roomPath(room: string): string | undefined {
 export function roomOf(pathname: string): { readonly room: string; readonly dialect: Dialect } | undefined {
   for (const [prefix, dialect] of Object.entries(ROOMS)) {
     if (!pathname.startsWith(prefix)) continue;
-    const room = decoded(pathname.slice(prefix.length));
+    const room = percentDecoded(pathname.slice(prefix.length));
     return room === undefined || room === '' || room.length > LONGEST_NAME ? undefined : { room, dialect };
   }
   return undefined;
-}
-
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** An HTTP address as that of a WebSocket. */

@@ -3,13 +3,12 @@ import * as Y from 'yjs';
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import { VERSION, type ClientFrame, type Welcome } from '@bindery/rtc/room/frames.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
-import type { Dialect, Said, Told } from './dialect.ts';
+import { Audience, closeReason, type Member, type Seat } from './audience.ts';
+import type { Said } from './dialect.ts';
+import type { Occupant, Origin } from './occupant.ts';
 import { Presence } from './presence.ts';
 import { RoomLog } from './room-log.ts';
 
-/** Bytes that may wait for one connection before it is left behind, and below which it is caught up (B1, B2). */
-const MOST = 4 * 1024 * 1024;
-const FEW = 1024 * 1024;
 /** Bytes that may arrive before they are taken in without waiting for the turn's end. */
 const HEAP = 8 * 1024 * 1024;
 /** A log is made shorter when it has grown by this much, and to this many times what it was made of. */
@@ -18,43 +17,6 @@ const GROWN_TIMES = 4;
 
 /** An update that says nothing. */
 const NOTHING = new Uint8Array([0, 0]);
-
-/** Whose edits a transaction holds, as its origin: of members that may run code, of others that may edit, of the server itself. */
-export type Origin = 'execute' | 'edit' | 'server';
-
-/** How the writing of a document to where it belongs ended; `skipped`: it was not tried, as it goes nowhere. */
-export type SaveStatus = 'success' | 'skipped' | 'failed';
-
-/** What a room has for as long as it is in memory: it fills the document, keeps it in step with a file, runs its cells. */
-export interface Occupant {
-  /** True while the room must stay in memory although nobody is connected. */
-  isBusy(): boolean;
-  /** Writes the document to where it belongs, because somebody asked. Never fails. */
-  save(): Promise<SaveStatus>;
-  /** Ends what it does. What it edits until then is kept. */
-  leave(): Promise<void>;
-}
-
-/** A connection, as the room sees it. */
-export interface Member {
-  readonly role: Role;
-  readonly dialect: Dialect;
-  /** Who it is, as the server knows it; put into what it says of itself. */
-  readonly user: JsonObject;
-  send(frame: Uint8Array): void;
-  /** Bytes that were given to `send` and have not gone yet. */
-  waiting(): number;
-  close(code: number, reason: string): void;
-}
-
-interface Seat {
-  readonly member: Member;
-  isWelcome: boolean;
-  /** What it had when it was left behind. */
-  behind: Uint8Array | undefined;
-  /** The highest number that is safe and was not told, because it is behind. */
-  safe: number | undefined;
-}
 
 interface Arrival {
   readonly seat: Seat;
@@ -71,7 +33,7 @@ export class RelayRoom {
   readonly #log: RoomLog;
   readonly #run = crypto.randomUUID();
   readonly #presence = new Presence();
-  readonly #seats = new Map<Member, Seat>();
+  readonly #audience: Audience;
   #arrived: Arrival[] = [];
   #arrivedBytes = 0;
   #isTurnPlanned = false;
@@ -87,6 +49,7 @@ export class RelayRoom {
   private constructor(doc: Y.Doc, log: RoomLog) {
     this.doc = doc;
     this.#log = log;
+    this.#audience = new Audience(doc);
     this.#compactAt = growth(log.bytes);
     doc.on('update', (update: Uint8Array) => this.#fresh.push(update));
   }
@@ -104,7 +67,7 @@ export class RelayRoom {
 
   /** How many are connected: with none, the room may be closed. */
   get size(): number {
-    return this.#seats.size;
+    return this.#audience.size;
   }
 
   /** Names the history of the document. */
@@ -131,7 +94,7 @@ export class RelayRoom {
     if (this.#isTaking) await Promise.resolve();
     this.#turn();
     if (this.#isEnded) throw new Error('The room was closed.');
-    this.#leaveBehind();
+    this.#audience.leaveBehind();
     try {
       this.#transact('server', body);
     } finally {
@@ -142,12 +105,12 @@ export class RelayRoom {
 
   enter(member: Member): void {
     if (this.#isEnded) member.close(1013, 'The room is being closed.');
-    else this.#seats.set(member, { member, isWelcome: false, behind: undefined, safe: undefined });
+    else this.#audience.enter(member);
   }
 
   /** Takes one message of a connection. What is no frame, or not allowed, ends the connection and nothing else. */
   receive(member: Member, bytes: Uint8Array): void {
-    const seat = this.#seats.get(member);
+    const seat = this.#audience.seatOf(member);
     if (!seat) return;
     try {
       this.#take(seat, member.dialect.read(bytes, seat.isWelcome));
@@ -158,22 +121,16 @@ export class RelayRoom {
 
   /** To be called when bytes of a connection have gone. */
   drained(member: Member): void {
-    const seat = this.#seats.get(member);
-    if (!seat?.behind || member.waiting() > FEW) return;
-    const update = Y.encodeStateAsUpdate(this.doc, seat.behind);
-    seat.behind = undefined;
-    this.#tell(seat, { type: 'update', update });
-    this.#tellPresence(seat);
-    if (seat.safe !== undefined) this.#tell(seat, { type: 'ack', number: seat.safe });
-    seat.safe = undefined;
+    const seat = this.#audience.seatOf(member);
+    if (seat && this.#audience.catchUp(seat)) this.#tellPresence(seat);
   }
 
   leave(member: Member): void {
-    const seat = this.#seats.get(member);
+    const seat = this.#audience.seatOf(member);
     if (!seat) return;
-    this.#seats.delete(member);
+    this.#audience.leave(seat);
     const states = this.#presence.leave(seat);
-    if (states) this.#tellAll({ type: 'awareness', states });
+    if (states) this.#audience.tellAll({ type: 'awareness', states });
   }
 
   /** Sends everybody away to come again, and comes when all that was taken is safe, or cannot be. */
@@ -188,8 +145,7 @@ export class RelayRoom {
 
   #end(reason: string): void {
     this.#isEnded = true;
-    for (const { member } of this.#seats.values()) member.close(1013, reason);
-    this.#seats.clear();
+    this.#audience.close(1013, reason);
   }
 
   #expel(seat: Seat, code: number, reason: string): void {
@@ -198,7 +154,7 @@ export class RelayRoom {
   }
 
   #refuse(seat: Seat, code: string, message: string): void {
-    send(seat, { type: 'refused', code, message });
+    this.#audience.tell(seat, { type: 'refused', code, message });
     this.#expel(seat, 4403, message);
   }
 
@@ -206,15 +162,16 @@ export class RelayRoom {
     if ((frame.type === 'hello') === seat.isWelcome) throw new Error('A connection begins with one hello.');
     if (frame.type === 'hello') this.#welcome(seat, frame);
     else if (frame.type === 'update') this.#arrive({ seat, number: frame.number, update: frame.update });
-    else if (frame.type === 'ping') this.#tell(seat, { type: 'pong' });
-    else if (frame.type === 'lack') this.#tell(seat, { type: 'update', update: Y.encodeStateAsUpdate(this.doc, frame.stateVector) });
+    else if (frame.type === 'ping') this.#audience.tell(seat, { type: 'pong' });
+    else if (frame.type === 'lack')
+      this.#audience.tell(seat, { type: 'update', update: Y.encodeStateAsUpdate(this.doc, frame.stateVector) });
     else if (frame.type === 'who') this.#tellPresence(seat);
     else if (frame.type === 'save') void this.#save(seat, frame.id);
     else {
       const { user, dialect } = seat.member;
       const states = this.#presence.take(seat, user, frame.states, dialect.manners);
       // A lenient one takes the connection for dead if it never hears itself (Y4).
-      if (states) this.#tellAll({ type: 'awareness', states }, dialect.manners === 'lenient' ? undefined : seat);
+      if (states) this.#audience.tellAll({ type: 'awareness', states }, dialect.manners === 'lenient' ? undefined : seat);
     }
   }
 
@@ -222,12 +179,12 @@ export class RelayRoom {
     this.#turn();
     const mayWrite = seat.member.role !== 'read';
     const status = mayWrite && this.occupant ? await this.occupant.save() : 'skipped';
-    if (this.#seats.has(seat.member)) this.#tell(seat, { type: 'saved', id, status });
+    this.#audience.tell(seat, { type: 'saved', id, status });
   }
 
   #tellPresence(seat: Seat): void {
     const states = this.#presence.all();
-    if (states) this.#tell(seat, { type: 'awareness', states });
+    if (states) this.#audience.tell(seat, { type: 'awareness', states });
   }
 
   #welcome(seat: Seat, hello: Extract<ClientFrame, { type: 'hello' }>): void {
@@ -241,7 +198,7 @@ export class RelayRoom {
       const isEmpty = hello.stateVector.length === 1 && hello.stateVector[0] === 0;
       const update = isEmpty ? (this.#whole ??= Y.encodeStateAsUpdate(this.doc)) : Y.encodeStateAsUpdate(this.doc, hello.stateVector);
       seat.isWelcome = true;
-      this.#tell(seat, this.#welcomeFrame(seat, update));
+      this.#audience.tell(seat, this.#welcomeFrame(seat, update));
       this.#tellPresence(seat);
     }
   }
@@ -257,7 +214,7 @@ export class RelayRoom {
       const refusal = ['room_read_only', 'You may read in this room and not write.'] as const;
       // A lenient one would come again with the same (Y5).
       if (seat.member.dialect.manners === 'strict') this.#refuse(seat, ...refusal);
-      else this.#tell(seat, { type: 'refused', code: refusal[0], message: refusal[1] });
+      else this.#audience.tell(seat, { type: 'refused', code: refusal[0], message: refusal[1] });
       return;
     }
     this.#arrived.push(arrival);
@@ -277,7 +234,7 @@ export class RelayRoom {
     this.#arrived = [];
     this.#arrivedBytes = 0;
     if (arrived.length === 0 || this.#isEnded) return;
-    this.#leaveBehind();
+    this.#audience.leaveBehind();
     // By whose they are: in one turn nobody has seen yet what the others edit, so that their order does not matter.
     const taken = (['execute', 'edit'] as const).flatMap((origin) => {
       const those = arrived.filter(({ seat }) => originOf(seat.member.role) === origin);
@@ -287,8 +244,7 @@ export class RelayRoom {
     this.#publish(senders.size === 1 && taken.length === arrived.length ? taken[0]?.seat : undefined);
     this.#lastAppend.then(
       () => {
-        for (const [seat, number] of senders) this.#safe(seat, number);
-        this.#compact();
+        for (const [seat, number] of senders) this.#audience.tellSafe(seat, number);
       },
       () => undefined,
     );
@@ -310,17 +266,13 @@ export class RelayRoom {
     const except = fresh.length === 1 ? only : undefined;
     for (const update of fresh) {
       this.#whole = undefined;
-      this.#tellAll({ type: 'update', update }, except);
+      this.#audience.tellAll({ type: 'update', update }, except);
       this.#lastAppend = this.#log.append(update);
-      this.#lastAppend.catch((error: Error) => this.#end(error.message));
+      this.#lastAppend.then(
+        () => this.#compact(),
+        (error: Error) => this.#end(error.message),
+      );
     }
-  }
-
-  /** Marks those who have too much waiting, with what they have now: what comes, they get in one piece when they can take it (B1). */
-  #leaveBehind(): void {
-    const slow = [...this.#seats.values()].filter((seat) => seat.isWelcome && !seat.behind && seat.member.waiting() > MOST);
-    const stateVector = slow.length > 0 ? Y.encodeStateVector(this.doc) : undefined;
-    for (const seat of slow) seat.behind = stateVector;
   }
 
   /** False for an update that is none, or needs what is not here: its sender is sent away, and nothing of it waits for what may never come. */
@@ -338,15 +290,9 @@ export class RelayRoom {
     store.pendingDs = null;
     if (isPartial && seat.member.dialect.manners === 'strict') problem = 'The update needs something that the server has not got.';
     // A lenient one is asked for all that the server lacks, when the turn is over (Y6).
-    else if (isPartial) queueMicrotask(() => this.#tell(seat, this.#welcomeFrame(seat, NOTHING)));
+    else if (isPartial) queueMicrotask(() => this.#audience.tell(seat, this.#welcomeFrame(seat, NOTHING)));
     if (problem) this.#expel(seat, 4400, problem);
     return !problem;
-  }
-
-  #safe(seat: Seat, number: number): void {
-    if (!this.#seats.has(seat.member)) return;
-    if (this.#isReady(seat)) send(seat, { type: 'ack', number });
-    else seat.safe = Math.max(seat.safe ?? 0, number);
   }
 
   #compact(): void {
@@ -360,35 +306,6 @@ export class RelayRoom {
         () => (this.#compactAt = growth(this.#log.bytes)),
       );
   }
-
-  #tellAll(frame: Told, except?: Seat): void {
-    const written = new Map<Dialect, readonly Uint8Array[]>();
-    const messages = ({ dialect }: Member): readonly Uint8Array[] => {
-      const known = written.get(dialect) ?? dialect.write(frame);
-      written.set(dialect, known);
-      return known;
-    };
-    // Of an update, those who have too much waiting were left behind before it was taken in: what they are marked with lacks it.
-    const isReady = (seat: Seat): boolean => (frame.type === 'update' ? !seat.behind : this.#isReady(seat));
-    for (const seat of this.#seats.values()) {
-      if (seat === except || !seat.isWelcome || !isReady(seat)) continue;
-      for (const message of messages(seat.member)) seat.member.send(message);
-    }
-  }
-
-  /** To one; whoever is behind gets what matters when it has caught up. */
-  #tell(seat: Seat, frame: Told): void {
-    if (this.#isReady(seat)) send(seat, frame);
-  }
-
-  #isReady(seat: Seat): boolean {
-    if (!seat.behind && seat.member.waiting() > MOST) seat.behind = Y.encodeStateVector(this.doc);
-    return !seat.behind;
-  }
-}
-
-function send({ member }: Seat, frame: Told): void {
-  for (const message of member.dialect.write(frame)) member.send(message);
 }
 
 /**
@@ -397,11 +314,6 @@ function send({ member }: Seat, frame: Told): void {
  */
 function serverClient(): number {
   return 2 ** 32 + randomInt(2 ** 47);
-}
-
-/** A close reason has 123 bytes at most (RFC 6455). */
-export function closeReason(text: string): string {
-  return Buffer.from(text).subarray(0, 120).toString().replaceAll('\ufffd', '');
 }
 
 function originOf(role: Role): Origin {

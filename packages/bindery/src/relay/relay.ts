@@ -7,7 +7,9 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
 import type { Dialect } from './dialect.ts';
-import { closeReason, RelayRoom, type Occupant } from './relay-room.ts';
+import { closeReason } from './audience.ts';
+import type { Occupant } from './occupant.ts';
+import { RelayRoom } from './relay-room.ts';
 import { socketMember } from './socket-member.ts';
 
 /** Who may enter which room, and as what. */

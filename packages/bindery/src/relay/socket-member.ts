@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws';
-import type { Member } from './relay-room.ts';
+import type { Member } from './audience.ts';
 
 /** Bytes that a waiting message takes beside its own: as many as of the smallest ones may wait, they would take a hundred times what they hold. */
 const MESSAGE_BYTES = 512;

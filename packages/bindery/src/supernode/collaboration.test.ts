@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { createServer, request as ask, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -519,8 +520,12 @@ describe('cells that the hub runs', () => {
       data: { 'text/html': `<b>${'x'.repeat(2_000_000)}` },
       metadata: {},
     });
-    // What the file says is not taken for an edit of others.
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    // What the file says is not taken for an edit of others: the document has looked at it, and has nothing to save.
+    const digest = createHash('sha256')
+      .update(await readFile(file(name)))
+      .digest('hex');
+    const state = client.doc.getMap('state');
+    await until('the file was looked at', () => state.get('hash') === digest && state.get('dirty') === false);
     assert.ok(JSON.stringify(outputs()).length < 300_000);
   });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Seeded } from '../../../../test/fakes/seeded.ts';
 import { JupyterServer } from '../../../../test/fakes/jupyter-server.ts';
 import { SharedNotebook } from '../../../../test/fakes/shared-notebook.ts';
 import { RelayRoom } from '../relay/relay-room.ts';
@@ -15,17 +16,6 @@ import { JupyterServer as JupyterApi } from './jupyter-server.ts';
 const ROUNDS = Number(process.env['ROUNDS'] ?? 6);
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 const CELLS = 5;
-
-/** Numbers from 0 to 1 that a seed determines (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 describe('executions and crashes', () => {
   let server: JupyterServer;
@@ -52,7 +42,7 @@ describe('executions and crashes', () => {
   };
 
   it(`X3.12 X3.13 nothing runs twice, and nothing is lost without a word (seed ${SEED})`, async (t) => {
-    const random = randomFrom(SEED);
+    const seeded = new Seeded(SEED);
     const kernel = await server.startKernel();
     const outcomes: Record<string, number> = {};
     for (let round = 0; round < ROUNDS; round++) {
@@ -60,7 +50,7 @@ describe('executions and crashes', () => {
       const sources = Array.from(
         { length: CELLS },
         (_, cell) =>
-          `import time\nwith open(${JSON.stringify(runs)}, 'a') as f: f.write('${cell}\\n')\nprint('begin', flush=True); time.sleep(${(random() * 0.15).toFixed(3)}); print('end')`,
+          `import time\nwith open(${JSON.stringify(runs)}, 'a') as f: f.write('${cell}\\n')\nprint('begin', flush=True); time.sleep(${(seeded.next() * 0.15).toFixed(3)}); print('end')`,
       );
       let file = join(folder, `room-${round}`);
       const accepted = new Map<string, number>();
@@ -74,12 +64,12 @@ describe('executions and crashes', () => {
         ),
       );
       for (let crash = 0; crash < 2; crash++) {
-        await delay(random() * 250);
+        await delay(seeded.next() * 250);
         // What a crash leaves: what was written up to now, and the half of something.
         const left = `${file}.${crash}`;
         const known = new Map(accepted);
         await copyFile(file, left);
-        await appendFile(left, Buffer.from([9, 0, 0, 0, 1, 2, 3]).subarray(0, Math.floor(random() * 8)));
+        await appendFile(left, Buffer.from([9, 0, 0, 0, 1, 2, 3]).subarray(0, seeded.below(8)));
         executions.close();
         const old = room;
         file = left;

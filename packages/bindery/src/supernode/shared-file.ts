@@ -5,7 +5,8 @@ import * as Y from 'yjs';
 import { z } from 'zod';
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import type { Logger } from '../base/log.ts';
-import type { Occupant, RelayRoom, SaveStatus } from '../relay/relay-room.ts';
+import type { Occupant, SaveStatus } from '../relay/occupant.ts';
+import type { RelayRoom } from '../relay/relay-room.ts';
 import { wholeOutput } from './big-values.ts';
 import type { BlobStore } from './blobs.ts';
 import { JupyterError, type FileModel, type JupyterServer } from './jupyter-server.ts';
@@ -25,9 +26,9 @@ export interface SharedFileOptions {
   readonly blobs?: Pick<BlobStore, 'readNow'>;
   readonly log: Logger;
   /** Milliseconds from an edit until it is saved: 1000, and at least five times what the last save took. */
-  readonly saveMs?: number;
+  readonly saveMs?: number | undefined;
   /** Milliseconds between two looks at the file: 1000 where something was done in the last minute, else five times as long. */
-  readonly watchMs?: number;
+  readonly watchMs?: number | undefined;
 }
 
 const SAVE_MS = 1000;

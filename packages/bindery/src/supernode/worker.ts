@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { ROLES } from '@bindery/wire/roles.ts';
 import { makeLog } from '../base/log.ts';
 import { sameSecret } from '../base/secrets.ts';
-import { Collaboration, type Guest } from './collaboration.ts';
+import { Collaboration } from './collaboration.ts';
+import type { Guest } from './guests.ts';
 
 /**
  * The process beside a hub that keeps the documents of its sessions (`beside.ts` starts it). It is told by its parent, over the channel that Node

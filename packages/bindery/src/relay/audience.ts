@@ -1,0 +1,126 @@
+import type { JsonObject } from '@bindery/rtc/json.ts';
+import type { Role } from '@bindery/rtc/room/room.ts';
+import * as Y from 'yjs';
+import type { Dialect, Told } from './dialect.ts';
+
+/** Bytes that may wait for one connection before it is left behind, and below which it is caught up (B1, B2). */
+const MOST = 4 * 1024 * 1024;
+const FEW = 1024 * 1024;
+
+/** A connection, as the room sees it. */
+export interface Member {
+  readonly role: Role;
+  readonly dialect: Dialect;
+  /** Who it is, as the server knows it; put into what it says of itself. */
+  readonly user: JsonObject;
+  send(frame: Uint8Array): void;
+  /** Bytes that were given to `send` and have not gone yet. */
+  waiting(): number;
+  close(code: number, reason: string): void;
+}
+
+/** A member and how far it has come. */
+export interface Seat {
+  readonly member: Member;
+  isWelcome: boolean;
+  /** What it had when it was left behind. */
+  behind: Uint8Array | undefined;
+  /** The highest number that is safe and was not told, because it is behind. */
+  safe: number | undefined;
+}
+
+/** Who is connected to a room: each is told what it can take, and who takes too slowly gets the rest in one piece later (`SPEC.md`, B). */
+export class Audience {
+  readonly #doc: Y.Doc;
+  readonly #seats = new Map<Member, Seat>();
+
+  constructor(doc: Y.Doc) {
+    this.#doc = doc;
+  }
+
+  get size(): number {
+    return this.#seats.size;
+  }
+
+  enter(member: Member): void {
+    this.#seats.set(member, { member, isWelcome: false, behind: undefined, safe: undefined });
+  }
+
+  seatOf(member: Member): Seat | undefined {
+    return this.#seats.get(member);
+  }
+
+  leave({ member }: Seat): void {
+    this.#seats.delete(member);
+  }
+
+  /** Sends everybody away. */
+  close(code: number, reason: string): void {
+    for (const { member } of this.#seats.values()) member.close(code, closeReason(reason));
+    this.#seats.clear();
+  }
+
+  /** To one that is still here; whoever is behind gets what matters when it has caught up. */
+  tell(seat: Seat, frame: Told): void {
+    if (this.#seats.has(seat.member) && this.#isReady(seat)) send(seat.member, frame);
+  }
+
+  /** To all that were welcomed; the message of each dialect is written once. */
+  tellAll(frame: Told, except?: Seat): void {
+    const written = new Map<Dialect, readonly Uint8Array[]>();
+    const messages = ({ dialect }: Member): readonly Uint8Array[] => {
+      const known = written.get(dialect) ?? dialect.write(frame);
+      written.set(dialect, known);
+      return known;
+    };
+    // Of an update, those who have too much waiting were left behind before it was taken in: what they are marked with lacks it.
+    const isReady = (seat: Seat): boolean => (frame.type === 'update' ? !seat.behind : this.#isReady(seat));
+    for (const seat of this.#seats.values()) {
+      if (seat === except || !seat.isWelcome || !isReady(seat)) continue;
+      for (const message of messages(seat.member)) seat.member.send(message);
+    }
+  }
+
+  /** Tells one that all of its updates up to this number are safe, now or when it has caught up. */
+  tellSafe(seat: Seat, number: number): void {
+    if (!this.#seats.has(seat.member)) return;
+    if (this.#isReady(seat)) send(seat.member, { type: 'ack', number });
+    else seat.safe = Math.max(seat.safe ?? 0, number);
+  }
+
+  /** Before something is taken in: marks those who have too much waiting, with what they have now (B1). */
+  leaveBehind(): void {
+    const slow = [...this.#seats.values()].filter((seat) => seat.isWelcome && !seat.behind && isSlow(seat));
+    const stateVector = slow.length > 0 ? Y.encodeStateVector(this.#doc) : undefined;
+    for (const seat of slow) seat.behind = stateVector;
+  }
+
+  /** To be called when bytes of a connection have gone: gives it what it lacks, if it can take it now (B2). True when it did. */
+  catchUp(seat: Seat): boolean {
+    if (!seat.behind || seat.member.waiting() > FEW) return false;
+    const update = Y.encodeStateAsUpdate(this.#doc, seat.behind);
+    seat.behind = undefined;
+    this.tell(seat, { type: 'update', update });
+    if (seat.safe !== undefined) this.tell(seat, { type: 'ack', number: seat.safe });
+    seat.safe = undefined;
+    return true;
+  }
+
+  #isReady(seat: Seat): boolean {
+    if (!seat.behind && isSlow(seat)) seat.behind = Y.encodeStateVector(this.#doc);
+    return !seat.behind;
+  }
+}
+
+function isSlow({ member }: Seat): boolean {
+  return member.waiting() > MOST;
+}
+
+function send(member: Member, frame: Told): void {
+  for (const message of member.dialect.write(frame)) member.send(message);
+}
+
+/** A close reason has 123 bytes at most (RFC 6455). */
+export function closeReason(text: string): string {
+  return Buffer.from(text).subarray(0, 120).toString().replaceAll('\ufffd', '');
+}
