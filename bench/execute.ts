@@ -15,6 +15,7 @@ import { FolderBlobs } from '../packages/bindery/src/supernode/blobs.ts';
 import { Executions } from '../packages/bindery/src/supernode/executions.ts';
 import { JupyterServer as JupyterApi } from '../packages/bindery/src/supernode/jupyter-server.ts';
 import { KernelChannel } from '../packages/bindery/src/supernode/kernel-channel.ts';
+import { freePort } from '../test/fakes/free-port.ts';
 import { JupyterServer } from '../test/fakes/jupyter-server.ts';
 import { SharedNotebook } from '../test/fakes/shared-notebook.ts';
 import { spread, type Row } from './row.ts';
@@ -160,13 +161,4 @@ async function median(measure: Measure): Promise<number> {
   const all: number[] = [];
   for (let run = 0; run < RUNS; run++) all.push(await measure());
   return spread(all).median;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

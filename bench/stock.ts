@@ -1,11 +1,11 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { lockedPackages } from '../packages/bindery/src/engines/local/server-runtime.ts';
+import { freePort } from '../test/fakes/free-port.ts';
 
 const LOCK = new URL('../packages/bindery/src/engines/local/runtime/requirements.lock', import.meta.url).pathname;
 
@@ -82,13 +82,4 @@ export class StockServer {
     process.kill(-(this.#child.pid ?? 0), 'SIGKILL');
     await gone;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

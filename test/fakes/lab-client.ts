@@ -1,7 +1,7 @@
 import * as decoding from 'lib0/decoding';
-import * as encoding from 'lib0/encoding';
 import { WebSocket, type ClientOptions } from 'ws';
 import * as Y from 'yjs';
+import { yMessage } from './y-message.ts';
 
 /** A document as JupyterLab's docprovider keeps it: the messages that it sends, and nothing of what it shows. */
 export class LabClient {
@@ -35,12 +35,7 @@ export class LabClient {
 
   /** Says who it is, and what else JupyterLab says of itself. */
   present(state: object): void {
-    const to = encoding.createEncoder();
-    encoding.writeVarUint(to, 1);
-    encoding.writeVarUint(to, this.doc.clientID);
-    encoding.writeVarUint(to, 1);
-    encoding.writeVarString(to, JSON.stringify(state));
-    this.#say(1, encoding.toUint8Array(to));
+    this.#say(1, yMessage(1, this.doc.clientID, 1, JSON.stringify(state)));
   }
 
   save(): void {
@@ -52,13 +47,7 @@ export class LabClient {
   }
 
   #say(...parts: (number | string | Uint8Array)[]): void {
-    const to = encoding.createEncoder();
-    for (const part of parts) {
-      if (typeof part === 'number') encoding.writeVarUint(to, part);
-      else if (typeof part === 'string') encoding.writeVarString(to, part);
-      else encoding.writeVarUint8Array(to, part);
-    }
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(encoding.toUint8Array(to));
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(yMessage(...parts));
   }
 
   #hear(data: Buffer): void {

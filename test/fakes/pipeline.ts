@@ -2,31 +2,11 @@ import { BinderyError } from '@bindery/wire/errors.ts';
 import { splitGhSpec } from '@bindery/wire/link-v2.ts';
 import type { Pipeline } from '../../packages/bindery/src/hub/hub.ts';
 import type { Context, LaunchRequest } from '../../packages/bindery/src/contracts/context.ts';
-import type { BuildPlan } from '../../packages/bindery/src/contracts/plan.ts';
-import type { Source, Tree } from '../../packages/bindery/src/contracts/source.ts';
+import type { Source } from '../../packages/bindery/src/contracts/source.ts';
 import { digestOf } from '../../packages/bindery/src/base/canonical.ts';
+import { BARE_PLAN, EMPTY_TREE } from './bare-plan.ts';
 
 const REF = 'a'.repeat(40);
-
-const PLAN: BuildPlan = {
-  version: 1,
-  epoch: '2026',
-  layout: 'split',
-  layoutBecause: 'nothing asks for another',
-  base: { python: { requires: '', prefer: 'newest', because: 'nothing asks for another' } },
-  steps: [],
-  env: {},
-  reads: [],
-  findings: [],
-};
-
-const TREE: Tree = {
-  id: digestOf('tree'),
-  committedAt: '2026-01-01T00:00:00.000Z',
-  list: async function* () {},
-  read: async () => undefined,
-  folder: '/nonexistent',
-};
 
 /**
  * A pipeline without a network: `gh` links whose repository's name says what happens to them. `missing` has no such ref, `renamed` no `master`,
@@ -48,14 +28,14 @@ export function nullPipeline(hooks: { readonly during?: (request: LaunchRequest,
       if (repo === 'dies') throw new BinderyError('start_failed', 'The notebook server ended with exit code 1.', { logTail: 'oops' });
       if (repo === 'bug') throw new TypeError('undefined is not a function');
       ctx.emit({ phase: 'launching', kind: 'begin', message: 'Starting the notebook server' });
-      const lock = { ...(await ctx.engine.builder.lock(PLAN, TREE, quiet, ctx.signal)), planId: digestOf(PLAN) };
+      const lock = { ...(await ctx.engine.builder.lock(BARE_PLAN, EMPTY_TREE, quiet, ctx.signal)), planId: digestOf(BARE_PLAN) };
       const order = {
         id: request.sessionId,
         environment,
-        plan: PLAN,
+        plan: BARE_PLAN,
         lock,
         source,
-        tree: TREE,
+        tree: EMPTY_TREE,
         env: request.env,
         trust: request.options.trust ?? false,
       };
@@ -66,8 +46,8 @@ export function nullPipeline(hooks: { readonly during?: (request: LaunchRequest,
     plan: async (query) => ({
       link: { provider: 'gh', spec: query.link, open: { kind: 'default' } },
       source: { provider: 'gh', slug: query.link, url: `https://github.com/${query.link}`, ref: REF },
-      planId: digestOf(PLAN),
-      plan: { ...PLAN, steps: [], reads: [], findings: [] },
+      planId: digestOf(BARE_PLAN),
+      plan: { ...BARE_PLAN, steps: [], reads: [], findings: [] },
     }),
     collect: async () => ({ removed: [], freedBytes: 0 }),
   };
@@ -96,8 +76,8 @@ async function buildNull(id: string, repo: string, ctx: Context): ReturnType<Con
   ctx.emit({ phase: 'building', kind: 'begin', message: 'Building the environment' });
   ctx.emit({ phase: 'building', kind: 'log', message: 'Collecting numpy' });
   if (repo === 'broken') throw new BinderyError('build_failed', 'postBuild ended with exit code 3.', { logTail: 'line one\nline two' });
-  const lock = { ...(await ctx.engine.builder.lock(PLAN, TREE, quiet, ctx.signal)), planId: digestOf(PLAN) };
-  const environment = await ctx.engine.builder.build({ id, plan: PLAN, lock, tree: TREE }, quiet, ctx.signal);
+  const lock = { ...(await ctx.engine.builder.lock(BARE_PLAN, EMPTY_TREE, quiet, ctx.signal)), planId: digestOf(BARE_PLAN) };
+  const environment = await ctx.engine.builder.build({ id, plan: BARE_PLAN, lock, tree: EMPTY_TREE }, quiet, ctx.signal);
   ctx.emit({ phase: 'building', kind: 'done', message: 'Built', ms: 5, environmentId: id });
   return environment;
 }

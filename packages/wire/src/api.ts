@@ -166,17 +166,20 @@ export const PlanQuery = z.object({
 });
 export type PlanQuery = z.infer<typeof PlanQuery>;
 
+/** What a link was resolved to: the full ref, and the branch that it was when it was one. */
+export const ResolvedSource = z.object({
+  provider: z.string(),
+  slug: z.string(),
+  url: z.string(),
+  ref: z.string(),
+  refUrl: z.string().optional(),
+  branch: z.string().optional(),
+});
+
 /** What would be built, line by line with the reason; nothing is built. */
 export const PlanView = z.object({
   link: Link,
-  source: z.object({
-    provider: z.string(),
-    slug: z.string(),
-    url: z.string(),
-    ref: z.string(),
-    refUrl: z.string().optional(),
-    branch: z.string().optional(),
-  }),
+  source: ResolvedSource,
   planId: Digest,
   plan: z.looseObject({
     epoch: z.string(),

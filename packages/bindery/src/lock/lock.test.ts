@@ -8,28 +8,15 @@ import { ConfigSchema } from '../base/config.ts';
 import { makeLog } from '../base/log.ts';
 import type { Progress } from '../contracts/context.ts';
 import type { BuildPlan, Lock, Step, UnkeyedLock } from '../contracts/plan.ts';
-import type { Tree } from '../contracts/source.ts';
 import { planId } from '../plan/plan.ts';
 import { LockFolder } from './lock-folder.ts';
 import { environmentId, lockPlan, type LockContext } from './lock.ts';
+import { BARE_PLAN, EMPTY_TREE } from '../../../../test/fakes/bare-plan.ts';
 
 const PLAN: BuildPlan = {
-  version: 1,
-  epoch: '2026',
-  layout: 'auto',
-  layoutBecause: 'no file touches the server',
-  base: { python: { requires: '', prefer: 'newest', because: 'no file names a version' } },
+  ...BARE_PLAN,
   steps: [{ uses: 'python', because: 'requirements.txt', inputs: [], requirements: ['six'], constraints: [], options: [] }],
-  env: {},
   reads: ['requirements.txt'],
-  findings: [],
-};
-const TREE: Tree = {
-  id: 'a'.repeat(64),
-  committedAt: '2026-01-01T00:00:00.000Z',
-  folder: '/nonexistent',
-  read: () => Promise.resolve(undefined),
-  async *list() {},
 };
 const LOCK: UnkeyedLock = {
   version: 1,
@@ -85,12 +72,12 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
 
 test('launches at the same time make one lock, and each sees its log; a later hub finds it on disk', async () => {
   const one = hub();
-  const locks = await Promise.all(Array.from({ length: 20 }, () => lockPlan(PLAN, TREE, one.context)));
+  const locks = await Promise.all(Array.from({ length: 20 }, () => lockPlan(PLAN, EMPTY_TREE, one.context)));
   assert.equal(one.made.count, 1);
   assert.equal(new Set(locks.map((lock) => JSON.stringify(lock))).size, 1);
   assert.equal(one.told.filter((event) => event.kind === 'log').length, 20);
   const other = hub({ locks: one.path });
-  const again = await lockPlan(PLAN, TREE, other.context);
+  const again = await lockPlan(PLAN, EMPTY_TREE, other.context);
   assert.equal(other.made.count, 0);
   assert.deepEqual(again, locks[0]);
   assert.equal(other.told.at(-1)?.cached, true);
@@ -103,8 +90,8 @@ test('a launch that leaves does not end the lock that another waits for', async 
   const leaving = new AbortController();
   let joined = 0;
   const emit = ({ kind }: { kind: string }): void => void (joined += kind === 'begin' ? 1 : 0);
-  const left = lockPlan(PLAN, TREE, { ...one.context, emit, signal: leaving.signal });
-  const stays = lockPlan(PLAN, TREE, { ...one.context, emit });
+  const left = lockPlan(PLAN, EMPTY_TREE, { ...one.context, emit, signal: leaving.signal });
+  const stays = lockPlan(PLAN, EMPTY_TREE, { ...one.context, emit });
   await until(() => joined === 2 && one.made.count === 1);
   leaving.abort(new Error('closed'));
   await assert.rejects(left, { message: 'closed' });
@@ -116,9 +103,9 @@ test('a launch that leaves does not end the lock that another waits for', async 
 test('a lock that cannot be made is not remembered', async () => {
   let broken = true;
   const one = hub({ lock: () => (broken ? Promise.reject(new Error('index down')) : Promise.resolve(LOCK)) });
-  await assert.rejects(lockPlan(PLAN, TREE, one.context), { message: 'index down' });
+  await assert.rejects(lockPlan(PLAN, EMPTY_TREE, one.context), { message: 'index down' });
   broken = false;
-  assert.equal((await lockPlan(PLAN, TREE, one.context)).id, LOCK.id);
+  assert.equal((await lockPlan(PLAN, EMPTY_TREE, one.context)).id, LOCK.id);
 });
 
 for (const [what, content] of [
@@ -129,11 +116,11 @@ for (const [what, content] of [
 ] as const)
   test(`${what} in place of a lock is made anew`, async () => {
     const one = hub();
-    await lockPlan(PLAN, TREE, one.context);
+    await lockPlan(PLAN, EMPTY_TREE, one.context);
     const path = join(one.path, `${planId(PLAN)}.json`);
     await writeFile(path, content);
     const other = hub({ locks: one.path });
-    await lockPlan(PLAN, TREE, other.context);
+    await lockPlan(PLAN, EMPTY_TREE, other.context);
     assert.equal(other.made.count, 1);
     assert.equal((JSON.parse(await readFile(path, 'utf8')) as Lock).id, LOCK.id);
   });
@@ -141,54 +128,54 @@ for (const [what, content] of [
 test('a lock whose interpreter is gone is made anew', async () => {
   let path = '/nonexistent/python';
   const one = hub({ lock: () => Promise.resolve({ ...LOCK, python: { ...LOCK.python, path } }) });
-  await lockPlan(PLAN, TREE, one.context);
+  await lockPlan(PLAN, EMPTY_TREE, one.context);
   path = process.execPath;
-  assert.equal((await lockPlan(PLAN, TREE, one.context)).python.path, process.execPath);
+  assert.equal((await lockPlan(PLAN, EMPTY_TREE, one.context)).python.path, process.execPath);
 });
 
 test('an old lock is used at once and renewed in the background; its environment is made before launches get it', async () => {
   const one = hub();
-  await lockPlan(PLAN, TREE, one.context);
+  await lockPlan(PLAN, EMPTY_TREE, one.context);
   one.time.now += 2 * DAY;
   const gate = Promise.withResolvers<undefined>();
   const context: LockContext = { ...one.context, renewed: () => gate.promise };
-  assert.equal((await lockPlan(PLAN, TREE, context)).madeAt, LOCK.madeAt);
+  assert.equal((await lockPlan(PLAN, EMPTY_TREE, context)).madeAt, LOCK.madeAt);
   await until(() => one.made.count === 2);
-  assert.equal((await lockPlan(PLAN, TREE, context)).madeAt, LOCK.madeAt);
+  assert.equal((await lockPlan(PLAN, EMPTY_TREE, context)).madeAt, LOCK.madeAt);
   gate.resolve(undefined);
   await until(async () => (await context.locks.find(planId(PLAN)))?.madeAt !== LOCK.madeAt);
-  await lockPlan(PLAN, TREE, context);
+  await lockPlan(PLAN, EMPTY_TREE, context);
   assert.equal(one.made.count, 2);
 });
 
 test('a renewal that fails leaves the old lock, and is not tried again at every launch', async () => {
   let broken = false;
   const one = hub({ lock: () => (broken ? Promise.reject(new Error('index down')) : Promise.resolve(LOCK)) });
-  await lockPlan(PLAN, TREE, one.context);
+  await lockPlan(PLAN, EMPTY_TREE, one.context);
   broken = true;
   one.time.now += 2 * DAY;
-  for (let launch = 0; launch < 5; launch++) assert.equal((await lockPlan(PLAN, TREE, one.context)).id, LOCK.id);
+  for (let launch = 0; launch < 5; launch++) assert.equal((await lockPlan(PLAN, EMPTY_TREE, one.context)).id, LOCK.id);
   await until(() => one.made.count === 2);
   one.time.now += 3_600_000;
-  await lockPlan(PLAN, TREE, one.context);
+  await lockPlan(PLAN, EMPTY_TREE, one.context);
   await until(() => one.made.count === 3);
 });
 
 test('a fixed lock is kept for ever', async () => {
   const one = hub({ lock: () => Promise.resolve({ ...LOCK, fixed: true }) });
-  await lockPlan(PLAN, TREE, one.context);
+  await lockPlan(PLAN, EMPTY_TREE, one.context);
   one.time.now += 3650 * DAY;
-  await lockPlan(PLAN, TREE, one.context);
+  await lockPlan(PLAN, EMPTY_TREE, one.context);
   assert.equal(one.made.count, 1);
 });
 
 test('a lock that was made before costs under a millisecond', async () => {
   const one = hub();
-  await lockPlan(PLAN, TREE, one.context);
+  await lockPlan(PLAN, EMPTY_TREE, one.context);
   const times: number[] = [];
   for (let round = 0; round < 200; round++) {
     const since = performance.now();
-    await lockPlan(PLAN, TREE, one.context);
+    await lockPlan(PLAN, EMPTY_TREE, one.context);
     times.push(performance.now() - since);
   }
   assert.ok((times.toSorted((a, b) => a - b)[100] ?? 9) < 1);
@@ -198,17 +185,17 @@ test('environments: shared where the lock is one, apart where building reads mor
   const lock: Lock = { ...LOCK, planId: planId(PLAN) };
   const other: BuildPlan = { ...PLAN, layoutBecause: 'else', steps: [], reads: ['environment.yml'] };
   assert.equal(
-    environmentId(PLAN, lock, TREE),
-    environmentId(other, { ...lock, planId: planId(other), madeAt: '2020-01-01T00:00:00Z' }, TREE),
+    environmentId(PLAN, lock, EMPTY_TREE),
+    environmentId(other, { ...lock, planId: planId(other), madeAt: '2020-01-01T00:00:00Z' }, EMPTY_TREE),
   );
-  assert.equal(environmentId(PLAN, lock, TREE), environmentId(PLAN, lock, { id: 'e'.repeat(64) }));
-  assert.notEqual(environmentId(PLAN, lock, TREE), environmentId(PLAN, { ...lock, id: 'f'.repeat(64) }, TREE));
+  assert.equal(environmentId(PLAN, lock, EMPTY_TREE), environmentId(PLAN, lock, { id: 'e'.repeat(64) }));
+  assert.notEqual(environmentId(PLAN, lock, EMPTY_TREE), environmentId(PLAN, { ...lock, id: 'f'.repeat(64) }, EMPTY_TREE));
   const run: BuildPlan = { ...PLAN, reads: 'tree', steps: [{ uses: 'run', because: 'postBuild', inputs: [], path: 'postBuild' }] };
-  assert.notEqual(environmentId(run, lock, TREE), environmentId(PLAN, lock, TREE));
-  assert.notEqual(environmentId(run, lock, TREE), environmentId(run, lock, { id: 'e'.repeat(64) }));
+  assert.notEqual(environmentId(run, lock, EMPTY_TREE), environmentId(PLAN, lock, EMPTY_TREE));
+  assert.notEqual(environmentId(run, lock, EMPTY_TREE), environmentId(run, lock, { id: 'e'.repeat(64) }));
   const apt: BuildPlan = { ...PLAN, steps: [{ uses: 'apt', because: 'apt.txt', inputs: [], packages: ['make'] }] };
-  assert.equal(environmentId(apt, lock, TREE, { lacks: { apt: 'not here' } }), environmentId(PLAN, lock, TREE));
-  assert.notEqual(environmentId(apt, lock, TREE), environmentId(PLAN, lock, TREE));
+  assert.equal(environmentId(apt, lock, EMPTY_TREE, { lacks: { apt: 'not here' } }), environmentId(PLAN, lock, EMPTY_TREE));
+  assert.notEqual(environmentId(apt, lock, EMPTY_TREE), environmentId(PLAN, lock, EMPTY_TREE));
 });
 
 test('what depends on the files of the repository is locked anew for other files, and for no other plan', async () => {
@@ -226,7 +213,7 @@ test('what depends on the files of the repository is locked anew for other files
   for (const [step, locks] of steps) {
     const plan: BuildPlan = { ...PLAN, steps: [step], reads: 'tree' };
     const before = one.made.count;
-    for (const id of ['1', '2', '1']) await lockPlan(plan, { ...TREE, id: id.repeat(64) }, one.context);
+    for (const id of ['1', '2', '1']) await lockPlan(plan, { ...EMPTY_TREE, id: id.repeat(64) }, one.context);
     assert.equal(one.made.count - before, locks, JSON.stringify(step));
   }
 });

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import * as decoding from 'lib0/decoding';
-import * as encoding from 'lib0/encoding';
 import * as Y from 'yjs';
 import type { Role } from '@bindery/rtc/room/room.ts';
 import { DOCPROVIDER } from './dialect.ts';
@@ -12,6 +11,7 @@ import type { Member } from './audience.ts';
 import type { SaveStatus } from './occupant.ts';
 import { RelayRoom } from './relay-room.ts';
 import { Refusal, Relay } from './relay.ts';
+import { yMessage } from '../../../../test/fakes/y-message.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'occupant-'));
 after(() => rm(folder, { recursive: true }));
@@ -47,13 +47,7 @@ class Lab implements Member {
   }
 
   #say(...parts: (number | string | Uint8Array)[]): void {
-    const to = encoding.createEncoder();
-    for (const part of parts) {
-      if (typeof part === 'number') encoding.writeVarUint(to, part);
-      else if (typeof part === 'string') encoding.writeVarString(to, part);
-      else encoding.writeVarUint8Array(to, part);
-    }
-    this.#room.receive(this, encoding.toUint8Array(to));
+    this.#room.receive(this, yMessage(...parts));
   }
 
   send(frame: Uint8Array): void {

@@ -1,14 +1,11 @@
 import '../no-eval.ts';
-import { render } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { connect } from '@bindery/rtc/room/connect.ts';
 import type { Room } from '@bindery/rtc/room/room.ts';
 import { boolean, text } from '@bindery/rtc/tables/fields.ts';
 import { defineTable } from '@bindery/rtc/tables/table.ts';
 import { SharedEditor } from '../editor/shared-editor.tsx';
-import { introduce } from '../rooms/people.ts';
-import { roomLink } from '../rooms/room-link.ts';
-import { NoRoom, RoomPage, UndoButtons } from '../rooms/room-page.tsx';
+import { RoomPage, UndoButtons } from '../rooms/room-page.tsx';
+import { startRoom } from '../rooms/start-room.tsx';
 import { useValue } from '../rooms/use-value.ts';
 
 /** `readOnly` is an agreement among those who may write; who may not is kept from it by the relay, by role. */
@@ -80,21 +77,4 @@ function SharedDocument({ room, id, title }: { room: EditorsRoom; id: string; ti
   );
 }
 
-const root = document.getElementById('page');
-if (root) {
-  root.replaceChildren();
-  const url = roomLink(location.hash);
-  if (url === undefined)
-    render(
-      <NoRoom>
-        Start it with <code>npm run example rtc-lumino</code> and open the link that it prints.
-      </NoRoom>,
-      root,
-    );
-  else {
-    const room = connect({ url, tables: TABLES });
-    introduce(room.awareness);
-    addEventListener('pagehide', () => room.close());
-    render(<EditorsPage room={room} />, root);
-  }
-}
+startRoom('rtc-lumino', TABLES, (room) => <EditorsPage room={room} />);

@@ -1,14 +1,11 @@
 import '../no-eval.ts';
 import { useSignal } from '@preact/signals';
-import { render } from 'preact';
 import { useRef } from 'preact/hooks';
-import { connect } from '@bindery/rtc/room/connect.ts';
 import type { Room } from '@bindery/rtc/room/room.ts';
 import { boolean, number, text } from '@bindery/rtc/tables/fields.ts';
 import { defineTable } from '@bindery/rtc/tables/table.ts';
-import { introduce } from '../rooms/people.ts';
-import { roomLink } from '../rooms/room-link.ts';
-import { NoRoom, RoomPage, UndoButtons } from '../rooms/room-page.tsx';
+import { RoomPage, UndoButtons } from '../rooms/room-page.tsx';
+import { startRoom } from '../rooms/start-room.tsx';
 import { SharedInput } from '../rooms/shared-input.tsx';
 import { useValue } from '../rooms/use-value.ts';
 
@@ -104,21 +101,4 @@ function NewTodo({ room }: { room: TodoRoom }) {
   );
 }
 
-const root = document.getElementById('page');
-if (root) {
-  root.replaceChildren();
-  const url = roomLink(location.hash);
-  if (url === undefined)
-    render(
-      <NoRoom>
-        Start it with <code>npm run example rtc-todo</code> and open the link that it prints.
-      </NoRoom>,
-      root,
-    );
-  else {
-    const room = connect({ url, tables: TABLES });
-    introduce(room.awareness);
-    addEventListener('pagehide', () => room.close());
-    render(<TodoPage room={room} />, root);
-  }
-}
+startRoom('rtc-todo', TABLES, (room) => <TodoPage room={room} />);

@@ -13,7 +13,6 @@ import { run } from '../../base/run.ts';
 import { sameUser } from '../../base/worker.ts';
 import { findUv } from '../../clients/uv.ts';
 import type { BuildPlan, UnkeyedLock } from '../../contracts/plan.ts';
-import type { Tree } from '../../contracts/source.ts';
 import { wheel } from '../../../../../test/fakes/package-files.ts';
 import { BASICS, startPackageIndex } from '../../../../../test/fakes/package-index.ts';
 import { interpreterFacts, toolUv, TOOLS } from '../../../../../test/tools.ts';
@@ -22,6 +21,7 @@ import { Interpreters } from './interpreters.ts';
 import { channelUrls } from './lock-conda.ts';
 import type { SandboxOrder } from './lock-resolve.ts';
 import { makeLock, type LockDeps } from './lock.ts';
+import { BARE_PLAN, EMPTY_TREE } from '../../../../../test/fakes/bare-plan.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'conda-'));
 const channels = join(folder, 'channels');
@@ -85,25 +85,6 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
-const PLAN: BuildPlan = {
-  version: 1,
-  epoch: '2026',
-  layout: 'auto',
-  layoutBecause: '',
-  base: { python: { requires: '', prefer: 'newest', because: 'no file names a version' } },
-  steps: [],
-  env: {},
-  reads: [],
-  findings: [],
-};
-const TREE: Tree = {
-  id: 'a'.repeat(64),
-  committedAt: '2018-05-04T00:00:00.000Z',
-  folder: '/nonexistent',
-  read: () => Promise.resolve(undefined),
-  async *list() {},
-};
-
 function conda(
   specs: string[],
   more: Partial<BuildPlan> & { channels?: string[]; from?: 'channels' | 'pypi'; pip?: string[] } = {},
@@ -111,7 +92,7 @@ function conda(
   const { channels: from = ['mine'], from: where = 'channels', pip = [], ...plan } = more;
   const common = { because: 'environment.yml', inputs: [] };
   return {
-    ...PLAN,
+    ...BARE_PLAN,
     ...plan,
     steps: [
       { uses: 'conda', ...common, channels: from, specs, from: where },
@@ -120,7 +101,7 @@ function conda(
   };
 }
 
-const lockOf = (plan: BuildPlan, deps: LockDeps): Promise<UnkeyedLock> => makeLock(plan, TREE, deps, log, signal);
+const lockOf = (plan: BuildPlan, deps: LockDeps): Promise<UnkeyedLock> => makeLock(plan, EMPTY_TREE, deps, log, signal);
 const named = (lock: UnkeyedLock): string[] => (lock.conda ?? []).map(({ name, version }) => `${name}=${version}`);
 
 test('an environment from a channel: Python, kernel and packages, exactly, solved in the sandbox', async () => {

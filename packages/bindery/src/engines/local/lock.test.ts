@@ -17,6 +17,7 @@ import type { SandboxOrder } from './lock-resolve.ts';
 import { project, sdist, wheel, type PackageFile } from '../../../../../test/fakes/package-files.ts';
 import { interpreterFacts, toolUv } from '../../../../../test/tools.ts';
 import { BASICS, startPackageIndex, type FakeIndex, type IndexOptions } from '../../../../../test/fakes/package-index.ts';
+import { BARE_PLAN, EMPTY_TREE } from '../../../../../test/fakes/bare-plan.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'lock-'));
 after(() => rm(folder, { recursive: true, force: true }));
@@ -53,27 +54,8 @@ async function bench(index: Pick<FakeIndex, 'url'>, address = index.url): Promis
     },
   };
   const log = { info: (text: string) => lines.push(text), line: (text: string) => lines.push(text) };
-  return { deps, lines, orders, lock: (plan, tree) => makeLock({ ...PLAN, ...plan }, { ...TREE, ...tree }, deps, log, signal) };
+  return { deps, lines, orders, lock: (plan, tree) => makeLock({ ...BARE_PLAN, ...plan }, { ...EMPTY_TREE, ...tree }, deps, log, signal) };
 }
-
-const PLAN: BuildPlan = {
-  version: 1,
-  epoch: '2026',
-  layout: 'auto',
-  layoutBecause: 'no file touches the server',
-  base: { python: { requires: '', prefer: 'newest', because: 'the newest that fits' } },
-  steps: [],
-  env: {},
-  reads: [],
-  findings: [],
-};
-const TREE: Tree = {
-  id: 'a'.repeat(64),
-  committedAt: '2018-05-04T00:00:00.000Z',
-  folder: '/nonexistent',
-  read: () => Promise.resolve(undefined),
-  async *list() {},
-};
 
 function python(...requirements: string[]): { steps: Step[] } {
   return { steps: [{ uses: 'python', because: 'requirements.txt', inputs: [], requirements, constraints: [], options: [] }] };
@@ -237,13 +219,16 @@ test('an unknown package is named', async () => {
 test('requirements that contradict each other: readable, and an old commit is offered its date', async () => {
   await using fake = await index([wheel('one', '1.0', { requires: ['two<2'] }), wheel('two', '1.0'), wheel('two', '2.0')]);
   const { lock } = await bench(fake);
-  await assert.rejects(lock(python('one', 'two>=2')), (error: Error & { hint: string; code: string }) => {
-    assert.equal(error.code, 'unsatisfiable');
-    assert.match(error.message, /all versions of one depend on two<2/);
-    assert.doesNotMatch(error.message, /cause:|error:|│|╰/);
-    assert.match(error.hint, /--as-of 2018-05-04/);
-    return true;
-  });
+  await assert.rejects(
+    lock(python('one', 'two>=2'), { committedAt: '2018-05-04T00:00:00.000Z' }),
+    (error: Error & { hint: string; code: string }) => {
+      assert.equal(error.code, 'unsatisfiable');
+      assert.match(error.message, /all versions of one depend on two<2/);
+      assert.doesNotMatch(error.message, /cause:|error:|│|╰/);
+      assert.match(error.hint, /--as-of 2018-05-04/);
+      return true;
+    },
+  );
   await assert.rejects(lock(python('two==3'), { committedAt: new Date().toISOString() }), (error: Error & { hint: string }) => {
     assert.doesNotMatch(error.hint, /as-of/);
     return true;

@@ -1,7 +1,7 @@
 import { readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { EndReason } from '@bindery/wire/api.ts';
+import { EndReason, ResolvedSource } from '@bindery/wire/api.ts';
 import { Instant, SessionId } from '@bindery/wire/ids.ts';
 import { isAlive } from '../../base/process-identity.ts';
 import type { Session } from '../../contracts/engine.ts';
@@ -10,14 +10,7 @@ import type { Session } from '../../contracts/engine.ts';
 const SessionRecord = z.object({
   id: SessionId,
   environment: z.string(),
-  source: z.object({
-    provider: z.string(),
-    slug: z.string(),
-    url: z.string(),
-    ref: z.string(),
-    refUrl: z.string().optional(),
-    branch: z.string().optional(),
-  }),
+  source: ResolvedSource,
   token: z.string(),
   basePath: z.string(),
   startedAt: Instant,

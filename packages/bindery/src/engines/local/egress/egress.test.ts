@@ -11,6 +11,7 @@ import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { systemClock } from '../../../base/clock.ts';
 import { forwarder, proxyEnvironment, startEgress, type Egress } from './egress.ts';
+import { freePort } from '../../../../../../test/fakes/free-port.ts';
 
 const root = process.getuid?.() === 0;
 const UID = 64_321;
@@ -21,16 +22,6 @@ async function until(condition: () => boolean | Promise<boolean>, what: string):
     if (Date.now() > deadline) throw new Error(`not in time: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-}
-
-/** A free port of loopback, a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 describe('egress', () => {
