@@ -6,9 +6,11 @@ export interface Row {
   readonly ours: Spread;
   /** Absent where the target is absolute. */
   readonly peer?: Spread;
-  /** `value` is to be at most this, or at least where the name says so. */
-  readonly target: number;
-  readonly met: boolean;
+  /** By name, where there is more than one. */
+  readonly peers?: Readonly<Record<string, Spread>> | undefined;
+  /** `value` is to be at most this, or at least where the name says so; without it, the figure is only told. */
+  readonly target?: number | undefined;
+  readonly met?: boolean | undefined;
 }
 
 /** Of the runs of one measure. */
