@@ -47,6 +47,8 @@ test('G1: waits for it, and brings its own authorization', async () => {
   there.resolve({ target: { socketPath }, authorization: 'Bearer theirs' });
   assert.equal((await asked).body, 'waited');
   assert.deepEqual([seen[0]?.url, seen[0]?.headers.authorization], [`/s/${ID}/api/shared/x?b=2`, 'Bearer theirs']);
+  const { 'x-bindery-role': role, 'x-bindery-path': path, 'x-bindery-visitor': visitor } = seen[0]?.headers ?? {};
+  assert.deepEqual([role, path, visitor], ['admin', '', 'admin']);
   assert.equal((await world.ask(`/s/${ID}/x?a=1`, { method: 'PATCH', headers, body: 'by query' })).body, 'by query');
   assert.equal(seen.at(-1)?.method, 'PATCH');
   const socket = new WebSocket(`ws://127.0.0.1:${world.port}/s/${ID}/api/shared/ws`, {

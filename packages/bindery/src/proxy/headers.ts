@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Form } from './access.ts';
 import { boundCookie, foreignCookies } from './cookies.ts';
 import type { Route } from './routes.ts';
-import type { Visitor } from './visitors.ts';
+import { visitorName, type Visitor } from './visitors.ts';
 
 /** The host name that sessions see: Jupyter takes it for local and so answers (rule R5). */
 const SESSION_HOST = 'localhost';
@@ -61,7 +61,8 @@ export function requestHeaders(req: IncomingMessage, { route, scheme, visitor }:
   if (route.authorization !== undefined) out.push('authorization', route.authorization);
   if (origin !== undefined) out.push('origin', `${scheme}://${SESSION_HOST}`);
   if (referer !== undefined) pushReferer(out, referer, host, scheme);
-  if (visitor) out.push('x-bindery-role', visitor.role, 'x-bindery-path', encodeURIComponent(visitor.path));
+  if (visitor)
+    out.push('x-bindery-role', visitor.role, 'x-bindery-path', encodeURIComponent(visitor.path), 'x-bindery-visitor', visitorName(visitor));
   const peer = req.socket.remoteAddress ?? '';
   out.push('x-forwarded-for', peer, 'x-forwarded-proto', scheme, 'x-forwarded-host', host, 'x-forwarded-port', portOf(host, scheme));
   return out;

@@ -6,7 +6,7 @@ import { WebSocket } from 'ws';
 import { ROLES, type Role } from '@bindery/wire/roles.ts';
 import { ID, OTHER, proxiedSession, type ProxiedSession } from '../../../../test/fakes/proxied-session.ts';
 import { isWithin } from '../base/within.ts';
-import { mayAsk } from './visitors.ts';
+import { OWNER, visitorName, mayAsk } from './visitors.ts';
 
 let world: ProxiedSession;
 let own: string;
@@ -177,13 +177,21 @@ describe('visitors of a session', () => {
   });
 
   it('Z4 nobody says of himself who he is', async () => {
-    const claims = { 'x-bindery-role': 'admin', 'X-Bindery-Path': '' };
+    const claims = { 'x-bindery-role': 'admin', 'X-Bindery-Path': '', 'x-bindery-visitor': 'admin' };
     await world.ask(`/s/${ID}/api/contents/shared`, { headers: { authorization: `token ${tokenOf(share('read', 'shared'))}`, ...claims } });
     const names = Object.keys(world.seen.at(-1)?.headers ?? {});
     assert.deepEqual(
       names.filter((name) => name.startsWith('x-bindery')),
       [],
     );
+  });
+
+  it('Z4 whoever has the same link has the same name, and nobody else', () => {
+    const link = { role: 'execute', path: 'a', until: 1000 } as const;
+    const names = [link, { ...link, until: 2000 }, { ...link, path: 'b' }, { ...link, role: 'admin' } as const, OWNER].map(visitorName);
+    assert.equal(new Set(names).size, names.length);
+    assert.match(visitorName({ ...link }), /^execute-[0-9a-f]{8}$/);
+    assert.deepEqual([visitorName({ ...link }), visitorName(OWNER)], [names[0], 'admin']);
   });
 
   it('Z5 a WebSocket ends with its link', async () => {

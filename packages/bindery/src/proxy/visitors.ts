@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { includes, ROLES, type Role } from '@bindery/wire/roles.ts';
 import type { Signed } from '../base/signed.ts';
 import { isWithin, percentDecoded } from '../base/within.ts';
@@ -28,6 +29,12 @@ export function readShareToken(signed: Signed, id: string, token: string, now: n
   return { role: role as Role, until, path: Buffer.from(path, 'base64url').toString() };
 }
 
+/** What a visitor is called where it matters who asked for something: whoever has the same link is the same. */
+export function visitorName({ role, until, path }: Visitor): string {
+  if (until === undefined) return role;
+  return `${role}-${createHash('sha256').update(`${until} ${path}`).digest('hex').slice(0, 8)}`;
+}
+
 /** The one who may more; of two with one role the one who may longer. */
 export function stronger(one: Visitor | undefined, other: Visitor | undefined): Visitor | undefined {
   if (!one || !other) return one ?? other;
@@ -40,7 +47,7 @@ export function stronger(one: Visitor | undefined, other: Visitor | undefined): 
 const BELOW_EXECUTE: readonly (readonly [methods: readonly string[], pattern: RegExp])[] = [
   [['GET', 'HEAD'], /^api\/contents\/?(?<file>.*)$/],
   [['GET', 'HEAD'], /^files\/(?<file>.+)$/],
-  [['PUT'], /^api\/collaboration\/session\/(?<file>.+)$/],
+  [['PUT'], /^api\/collaboration\/session\/(?<file>.*)$/],
   // Who knows its name has seen the document.
   [['GET', 'HEAD'], /^api\/bindery\/blobs\/[0-9a-f]{64}$/],
 ];

@@ -13,6 +13,8 @@ export interface Member {
   readonly dialect: Dialect;
   /** Who it is, as the server knows it; put into what it says of itself. */
   readonly user: JsonObject;
+  /** Whose edits these are, where the server tells its members apart: nobody else has this name. */
+  readonly owner?: string | undefined;
   send(frame: Uint8Array): void;
   /** Bytes that were given to `send` and have not gone yet. */
   waiting(): number;
@@ -22,6 +24,8 @@ export interface Member {
 /** A member and how far it has come. */
 export interface Seat {
   readonly member: Member;
+  /** The same for members whose edits may be in one transaction. */
+  readonly group: string;
   isWelcome: boolean;
   /** What it had when it was left behind. */
   behind: Uint8Array | undefined;
@@ -42,8 +46,8 @@ export class Audience {
     return this.#seats.size;
   }
 
-  enter(member: Member): void {
-    this.#seats.set(member, { member, isWelcome: false, behind: undefined, safe: undefined });
+  enter(member: Member, group: string): void {
+    this.#seats.set(member, { member, group, isWelcome: false, behind: undefined, safe: undefined });
   }
 
   seatOf(member: Member): Seat | undefined {

@@ -8,7 +8,7 @@ import * as Y from 'yjs';
 import type { Role } from '@bindery/rtc/room/room.ts';
 import { DOCPROVIDER } from './dialect.ts';
 import type { Member } from './audience.ts';
-import type { SaveStatus } from './occupant.ts';
+import { OWNER, type SaveStatus } from './occupant.ts';
 import { RelayRoom } from './relay-room.ts';
 import { Refusal, Relay } from './relay.ts';
 import { yMessage } from '../../../../test/fakes/y-message.ts';
@@ -24,12 +24,14 @@ class Lab implements Member {
   readonly dialect = DOCPROVIDER;
   readonly user = {};
   readonly role: Role;
+  readonly owner: string | undefined;
   readonly doc = new Y.Doc();
   readonly replies: unknown[] = [];
   readonly #room: RelayRoom;
 
-  constructor(room: RelayRoom, role: Role = 'execute') {
+  constructor(room: RelayRoom, role: Role = 'execute', owner?: string) {
     this.role = role;
+    this.owner = owner;
     this.#room = room;
     room.enter(this);
     this.#say(0, 0, Y.encodeStateVector(this.doc));
@@ -85,6 +87,27 @@ describe('a room with an occupant', () => {
       again.edit(() => undefined),
       /closed/,
     );
+  });
+
+  it('T5 has the edits of one owner in a transaction, and says whose they are', async () => {
+    const room = await RelayRoom.open(place());
+    const seen: unknown[] = [];
+    room.doc.getText('source').observe(({ delta }, { origin, meta }) => seen.push([origin, meta.get(OWNER), delta.length]));
+    const labs = [
+      new Lab(room, 'execute', 'ada'),
+      new Lab(room, 'execute', 'bob'),
+      new Lab(room, 'edit', 'ada'),
+      new Lab(room, 'execute', 'ada'),
+    ];
+    for (const { doc } of labs) doc.getText('source').insert(0, 'x');
+    await turn();
+    assert.deepEqual(seen, [
+      ['execute', 'bob', 1],
+      ['execute', 'ada', 1],
+      ['edit', 'ada', 2],
+    ]);
+    assert.equal(room.doc.getText('source').length, 4);
+    await room.close();
   });
 
   it('T5 tells by whom an edit was made, and takes one that is made because of it', async () => {

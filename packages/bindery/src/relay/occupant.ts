@@ -1,6 +1,9 @@
 /** Whose edits a transaction holds, as its origin: of members that may run code, of others that may edit, of the server itself. */
 export type Origin = 'execute' | 'edit' | 'server';
 
+/** Under which a transaction's `meta` says who edits, as far as the server knows; members of whom it knows nothing are one. */
+export const OWNER = Symbol('owner');
+
 /** How the writing of a document to where it belongs ended; `skipped`: it was not tried, as it goes nowhere. */
 export type SaveStatus = 'success' | 'skipped' | 'failed';
 

@@ -5,7 +5,7 @@ import { VERSION, type ClientFrame, type Welcome } from '@bindery/rtc/room/frame
 import type { Role } from '@bindery/rtc/room/room.ts';
 import { Audience, closeReason, type Member, type Seat } from './audience.ts';
 import type { Said } from './dialect.ts';
-import type { Occupant, Origin } from './occupant.ts';
+import { OWNER, type Occupant, type Origin } from './occupant.ts';
 import { Presence } from './presence.ts';
 import { RoomLog } from './room-log.ts';
 
@@ -96,7 +96,7 @@ export class RelayRoom {
     if (this.#isEnded) throw new Error('The room was closed.');
     this.#audience.leaveBehind();
     try {
-      this.#transact('server', body);
+      this.#transact(undefined, body);
     } finally {
       this.#publish();
     }
@@ -105,7 +105,7 @@ export class RelayRoom {
 
   enter(member: Member): void {
     if (this.#isEnded) member.close(1013, 'The room is being closed.');
-    else this.#audience.enter(member);
+    else this.#audience.enter(member, `${originOf(member.role)} ${member.owner ?? ''}`);
   }
 
   /** Takes one message of a connection. What is no frame, or not allowed, ends the connection and nothing else. */
@@ -236,10 +236,11 @@ export class RelayRoom {
     if (arrived.length === 0 || this.#isEnded) return;
     this.#audience.leaveBehind();
     // By whose they are: in one turn nobody has seen yet what the others edit, so that their order does not matter.
-    const taken = (['execute', 'edit'] as const).flatMap((origin) => {
-      const those = arrived.filter(({ seat }) => originOf(seat.member.role) === origin);
-      return those.length === 0 ? [] : this.#transact(origin, () => those.filter((arrival) => this.#apply(arrival)));
-    });
+    // But for what several bring that another has made: those who may more bring it.
+    const groups = [...Map.groupBy(arrived, ({ seat }) => seat.group)].toSorted(([a], [b]) => (a > b ? -1 : 1));
+    const taken = groups.flatMap(([, those]) =>
+      this.#transact(those[0]?.seat.member, () => those.filter((arrival) => this.#apply(arrival))),
+    );
     const senders = new Map(taken.map(({ seat, number }) => [seat, number]));
     this.#publish(senders.size === 1 && taken.length === arrived.length ? taken[0]?.seat : undefined);
     this.#lastAppend.then(
@@ -250,10 +251,17 @@ export class RelayRoom {
     );
   }
 
-  #transact<T>(origin: Origin, body: () => T): T {
+  /** @param by one of the members whose edits these are; undefined for the server */
+  #transact<T>(by: Member | undefined, body: () => T): T {
     this.#isTaking = true;
     try {
-      return this.doc.transact(body, origin);
+      return this.doc.transact(
+        ({ meta }) => {
+          if (by?.owner !== undefined) meta.set(OWNER, by.owner);
+          return body();
+        },
+        by ? originOf(by.role) : 'server',
+      );
     } finally {
       this.#isTaking = false;
     }

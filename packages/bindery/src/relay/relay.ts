@@ -17,6 +17,8 @@ export interface Admission {
   readonly room: string;
   readonly role: Role;
   readonly user: JsonObject;
+  /** Whose edits these are, where members are told apart. */
+  readonly owner?: string;
   readonly dialect: Dialect;
   /** When it ends, in milliseconds since the epoch; without it never. */
   readonly until?: number;

@@ -7,7 +7,7 @@ const MESSAGE_BYTES = 512;
 /** A WebSocket as a member of a room. `drained` is called whenever a message has gone. */
 export function socketMember(
   open: Pick<WebSocket, 'send' | 'close' | 'bufferedAmount'>,
-  { role, user, dialect }: Pick<Member, 'role' | 'user' | 'dialect'>,
+  { role, user, owner, dialect }: Pick<Member, 'role' | 'user' | 'owner' | 'dialect'>,
   drained: () => void,
 ): Member {
   let messages = 0;
@@ -19,6 +19,7 @@ export function socketMember(
     role,
     dialect,
     user,
+    owner,
     send(frame) {
       messages += 1;
       open.send(frame, gone);

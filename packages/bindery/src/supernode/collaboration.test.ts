@@ -164,7 +164,7 @@ describe('the documents of a Jupyter server', () => {
     const edge = await Edge.open();
     const put = async (path: string, body: unknown) => edge.ask('PUT', `api/collaboration/session/${path}`, body);
     assert.equal((await put('none.ipynb', { format: 'json', type: 'notebook' })).status, 404);
-    assert.equal((await put(await text(''), { format: 'base64', type: 'file' })).status, 400);
+    assert.equal((await put(await text(''), { format: 'json', type: 'file' })).status, 400);
     assert.equal((await put(await text(''), 'text')).status, 400);
     assert.equal((await edge.ask('GET', 'api/collaboration/timeline/a.ipynb?format=json&&type=notebook')).status, 501);
     assert.equal((await edge.ask('PUT', 'api/collaboration/fork/json:notebook:a')).status, 501);

@@ -7,10 +7,9 @@ import { percentDecoded, withoutSlashes } from '../base/within.ts';
 import { DOCPROVIDER } from '../relay/dialect.ts';
 import { roomOf } from '../relay/places.ts';
 import type { Admission } from '../relay/relay.ts';
-import { Documents, isRoomName, type DocumentsOptions } from './documents.ts';
-import { mayReach, mustReach, mustRun, type Guest } from './guests.ts';
+import { Documents, isRoomName, isShareable, type DocumentsOptions } from './documents.ts';
+import { mayReach, mustReach, mustRun, ownerOf, type Guest } from './guests.ts';
 import { encoded, JupyterError, JupyterServer, type Answer, type JupyterAddress } from './jupyter-server.ts';
-import { kindOf } from './kinds.ts';
 
 export interface CollaborationOptions extends Pick<DocumentsOptions, 'folder' | 'log' | 'relay' | 'saveMs' | 'watchMs'> {
   readonly address: JupyterAddress;
@@ -120,7 +119,7 @@ export class Collaboration {
   }
 
   readonly #api: readonly (readonly [string, RegExp, (call: Call) => Promise<Reply>])[] = [
-    ['PUT', /^api\/collaboration\/session\/(.+)$/, async (call) => this.#session(call)],
+    ['PUT', /^api\/collaboration\/session\/(.*)$/, async (call) => this.#session(call)],
     ['GET', /^api\/contents\/(.+)$/, async (call) => this.#check(call)],
     ['PATCH', /^api\/contents\/(.+)$/, async (call) => this.#rename(call)],
     ['DELETE', /^api\/contents\/(.+)$/, async (call) => this.#remove(call)],
@@ -143,12 +142,11 @@ export class Collaboration {
     const asked = SessionRequest.safeParse(await jsonBody(request));
     if (!asked.success) throw new JupyterError(400, 'The body names a format and a type.');
     const { format, type } = asked.data;
-    const kind = kindOf(format, type);
-    if (!kind) throw new JupyterError(400, `Files of type ${type} in format ${format} can't be shared.`);
+    if (!isShareable(format, type)) throw new JupyterError(400, `Files of type ${type} in format ${format} can't be shared.`);
     const asPath = withoutSlashes(rest);
     mustReach(guest, asPath);
     const { path } = await this.#server.stat(asPath);
-    const { id, isNew, lineage } = await this.#documents.find(path, kind);
+    const { id, isNew, lineage } = await this.#documents.find(path, asked.data);
     return json(isNew ? 201 : 200, { format, type, fileId: id, sessionId: lineage ?? id });
   }
 
@@ -185,7 +183,7 @@ export class Collaboration {
     const body = ExecuteRequest.safeParse(await jsonBody(request));
     if (!body.success) throw new JupyterError(400, 'The body names a document and a cell.');
     // In the order in which they come, whatever each has to wait for: that of "Run All".
-    const execution = await this.#turns.take(rest, STAYS, async () => this.#request(body.data, rest, guest.role));
+    const execution = await this.#turns.take(rest, STAYS, async () => this.#request(body.data, rest, ownerOf(guest)));
     return json(200, { execution });
   }
 
@@ -224,7 +222,7 @@ export class Collaboration {
     // What everybody does everywhere is told to nobody who was shown a part of it.
     if (!mayReach(guest, this.#documents.pathOf(found.room))) return 'This document is not shared with you.';
     const lineage = query.get('sessionId');
-    return { ...found, role: guest.role, user: {}, ...(lineage === null ? {} : { lineage }) };
+    return { ...found, role: guest.role, user: {}, owner: ownerOf(guest), ...(lineage === null ? {} : { lineage }) };
   }
 }
 

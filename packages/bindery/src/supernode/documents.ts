@@ -5,18 +5,25 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Logger } from '../base/log.ts';
+import { systemClock } from '../base/clock.ts';
 import { keyIn } from '../base/secrets.ts';
+import { Turns } from '../base/turns.ts';
 import type { Occupant } from '../relay/occupant.ts';
 import { Refusal, Relay, type Admission, type RelayOptions } from '../relay/relay.ts';
 import type { RelayRoom } from '../relay/relay-room.ts';
 import { FolderBlobs } from './blobs.ts';
 import { Executions } from './executions.ts';
+import { parentOf } from './entry-names.ts';
+import { FileChanges } from './file-changes.ts';
 import { FileIds } from './file-ids.ts';
+import { FolderRequests } from './folder-requests.ts';
 import { JupyterError, type Answer, type JupyterServer } from './jupyter-server.ts';
 import { kindOf, type Kind } from './kinds.ts';
 import { Mirror } from './mirror.ts';
 import { Moves } from './moves.ts';
+import { SharedBytes } from './shared-bytes.ts';
 import { SharedFile } from './shared-file.ts';
+import { SharedFolder } from './shared-folder.ts';
 
 export interface DocumentsOptions {
   readonly server: JupyterServer;
@@ -38,15 +45,26 @@ const SERVER_ROOM = 'server';
 const TRANSIENT = /^[^:/]*(?::[^:/]*)?$/;
 const FILE_ROOM = /^(?<format>[a-z0-9]+):(?<type>[a-z]+):(?<id>[\w-]+)$/;
 
+/** What is done in a folder is done, also when who asked has gone. */
+const STAYS = new AbortController().signal;
+
+/** What is in step with something on the disk that may be moved. */
+type Moving = Pick<SharedFile | SharedFolder | SharedBytes, 'moved'>;
+
 /** The documents of one Jupyter server: their rooms, the files behind them, and what runs their cells. */
 export class Documents {
   readonly blobs: FolderBlobs;
+  /** What changes files and folders, so that the documents know. */
+  readonly changes: FileChanges;
   readonly #options: DocumentsOptions;
   readonly #ids: FileIds;
   readonly #secret: string;
   readonly #relay: Relay;
   readonly #moves = new Moves();
   readonly #files = new Map<string, SharedFile>();
+  readonly #folders = new Map<string, SharedFolder>();
+  readonly #bytes = new Map<string, SharedBytes>();
+  readonly #turns = new Turns();
   #executions: Executions | undefined;
   #mirror: Mirror | undefined;
   #isClosed = false;
@@ -56,6 +74,12 @@ export class Documents {
     this.#ids = ids;
     this.#secret = secret;
     this.blobs = new FolderBlobs(join(options.folder, 'blobs'), options.blobUrl);
+    this.changes = new FileChanges({
+      server: options.server,
+      move: async (from, to, ask) => this.move(from, to, ask),
+      remove: async (path, ask) => this.remove(path, ask),
+      idOf: async (path) => (await ids.index(path)).id,
+    });
     this.#relay = new Relay({
       folder: join(options.folder, 'rooms'),
       admit: async (request) => options.admit(request),
@@ -91,10 +115,11 @@ export class Documents {
   /** The id of a file, and the history of its document, as far as it can be opened: why not is said to who enters its room. */
   async find(
     path: string,
-    { format, type }: Kind,
+    { format, type }: Pick<Kind, 'format' | 'type'>,
   ): Promise<{ readonly id: string; readonly isNew: boolean; readonly lineage: string | undefined }> {
     const found = await this.#ids.index(path);
     const room = await this.#relay.room(`${format}:${type}:${found.id}`).catch(() => undefined);
+    if (found.isNew) this.#lookAt(parentOf(path));
     return { ...found, lineage: room?.lineage };
   }
 
@@ -106,7 +131,7 @@ export class Documents {
   /** True while the document of a file is open. */
   isOpen(path: string): boolean {
     const id = this.#ids.idOf(path);
-    return id !== undefined && this.#filesOf(id).length > 0;
+    return id !== undefined && of(this.#files, id).length > 0;
   }
 
   /** Has the server move a file or folder; when it did, the documents know their new paths (I1). */
@@ -115,7 +140,8 @@ export class Documents {
       const answer = await ask();
       if (answer.status >= 300) return answer;
       const moved = await this.#ids.move(from, to);
-      await Promise.all(moved.map(async ({ id, path }) => Promise.all(this.#filesOf(id).map(async (file) => file.moved(path)))));
+      await Promise.all(moved.map(async ({ id, path }) => Promise.all(this.#inStep(id).map(async (each) => each.moved(path)))));
+      for (const path of new Set([parentOf(from), parentOf(to)])) this.#lookAt(path);
       return answer;
     });
   }
@@ -125,6 +151,7 @@ export class Documents {
     return this.#moves.move(async () => {
       const answer = await ask();
       if (answer.status < 300) await this.#ids.remove(path);
+      this.#lookAt(parentOf(path));
       return answer;
     });
   }
@@ -152,8 +179,13 @@ export class Documents {
     return this.runner();
   }
 
-  #filesOf(id: string): SharedFile[] {
-    return [...this.#files].flatMap(([room, file]) => (room.endsWith(`:${id}`) ? [file] : []));
+  #inStep(id: string): Moving[] {
+    return [this.#files, this.#folders, this.#bytes].flatMap((all: ReadonlyMap<string, Moving>) => of(all, id));
+  }
+
+  /** Whoever looks at this folder sees at once what was done in it. */
+  #lookAt(path: string | undefined): void {
+    for (const folder of this.#folders.values()) if (folder.path === path) void folder.look();
   }
 
   async #occupy(name: string, room: RelayRoom): Promise<Occupant | undefined> {
@@ -162,9 +194,10 @@ export class Documents {
     if (id === '') return undefined;
     const kind = kindOf(format, type);
     const path = this.#ids.pathOf(id);
-    if (!kind || path === undefined) throw new Refusal(4404, 'There is no such file.');
+    if (path === undefined || !isShareable(format, type)) throw new Refusal(4404, 'There is no such file.');
     try {
-      return await this.#open(name, room, kind, path);
+      if (kind) return await this.#open(name, room, kind, path);
+      return type === 'directory' ? await this.#openFolder(name, room, path) : await this.#openBytes(name, room, path);
     } catch (error) {
       throw refusal(error);
     }
@@ -178,6 +211,48 @@ export class Documents {
       isBusy: () => !this.#isClosed,
       save: async () => 'skipped',
       leave: async () => mirror.close(),
+    };
+  }
+
+  async #openFolder(name: string, room: RelayRoom, path: string): Promise<Occupant> {
+    const { server, watchMs } = this.#options;
+    const idOf = (each: string): string | undefined => this.#ids.idOf(each);
+    const folder = await SharedFolder.open({ shared: room, server, path, idOf, isWatched: () => room.size > 0, watchMs });
+    this.#folders.set(name, folder);
+    const requests = new FolderRequests({
+      shared: room,
+      clock: systemClock,
+      inTurn: async (work) => this.#turns.take('changes', STAYS, work),
+      carryOut: async (order) => {
+        const outcome = await this.changes.carryOut(folder.path, order);
+        // Who hears that it is done, sees it.
+        await folder.look();
+        if (parentOf(outcome.path) !== folder.path) this.#lookAt(parentOf(outcome.path));
+        return outcome;
+      },
+    });
+    return {
+      isBusy: () => !this.#isClosed && requests.isBusy,
+      save: async () => 'skipped',
+      leave: async () => {
+        await requests.close();
+        folder.close();
+        this.#folders.delete(name);
+      },
+    };
+  }
+
+  async #openBytes(name: string, room: RelayRoom, path: string): Promise<Occupant> {
+    const { server, watchMs } = this.#options;
+    const file = await SharedBytes.open({ shared: room, server, path, room: name, isWatched: () => room.size > 0, watchMs });
+    this.#bytes.set(name, file);
+    return {
+      isBusy: () => false,
+      save: async () => 'skipped',
+      leave: async () => {
+        file.close();
+        this.#bytes.delete(name);
+      },
     };
   }
 
@@ -208,6 +283,16 @@ export class Documents {
       },
     };
   }
+}
+
+/** What of these is open of a file, whose rooms' names end in its id. */
+function of<T>(all: ReadonlyMap<string, T>, id: string): T[] {
+  return [...all].flatMap(([room, each]) => (room.endsWith(`:${id}`) ? [each] : []));
+}
+
+/** True for what has a document: files that are edited together, files of bytes, folders. */
+export function isShareable(format: string, type: string): boolean {
+  return kindOf(format, type) !== undefined || (format === 'json' && type === 'directory') || (format === 'base64' && type === 'file');
 }
 
 /** True for what may be the name of a room. */

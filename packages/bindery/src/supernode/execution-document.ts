@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import * as Y from 'yjs';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { difference } from '@bindery/rtc/tables/fields.ts';
@@ -12,7 +13,7 @@ import { inCell, inRecord, type OutputPlace } from './output-place.ts';
 import { Outputs } from './outputs.ts';
 import type { Seals } from './seals.ts';
 import type { SharedDoc } from './shared-doc.ts';
-import { watchTable } from './table-watch.ts';
+import { isFresh, watchTable } from './table-watch.ts';
 
 /** Records of ended executions that stay: of each cell, and of those without one. */
 const KEPT_OF_CELL = 3;
@@ -74,7 +75,7 @@ export class ExecutionDocument implements Home {
     this.#tables = openTables(this.#doc, TABLES, (body) => this.#doc.transact(body, 'server'));
     this.#takeUp();
     this.#stops = [
-      watchTable(this.#doc, 'executions', (id, origin) => this.#heard(id, origin)),
+      watchTable(this.#doc, 'executions', (id, origin, owner) => this.#heard(id, origin, owner)),
       watchTable(this.#doc, 'stdin', (id, origin) => this.#heardAnswer(id, origin)),
     ];
   }
@@ -204,7 +205,8 @@ export class ExecutionDocument implements Home {
       const isRunning = record.status.status === 'in progress';
       if (!order || !this.#options.seals.isSealed(this.id, order, record.seal))
         refused.set(record.id, 'Nobody can tell any more who asked for it.');
-      else if (!isRunning && !this.#isFresh(record.id)) refused.set(record.id, 'Its record was changed after it was accepted.');
+      else if (!isRunning && !isFresh(this.#doc, 'executions', record.id))
+        refused.set(record.id, 'Its record was changed after it was accepted.');
       else if (isRunning) this.#options.runner.adopt(this.#execution(order, { heard: record.heard ?? undefined }));
       else this.#enqueue(this.#execution(order));
     }
@@ -225,12 +227,12 @@ export class ExecutionDocument implements Home {
     }
   }
 
-  #heard(id: string, origin: unknown): void {
+  #heard(id: string, origin: unknown, owner: string): void {
     const known = this.#executions.get(id);
     // What is asked for is what the record says at this moment, before anybody can have changed it.
     const record = this.#tables.executions.get(id);
     if (!known) {
-      if (record?.status.status === 'requested') this.#consider(id, record, origin);
+      if (record?.status.status === 'requested') this.#consider(id, record, origin, owner);
       return;
     }
     if (origin === 'server') return;
@@ -239,34 +241,38 @@ export class ExecutionDocument implements Home {
     else if (record.interrupt) {
       queueMicrotask(() => void this.#edit(() => this.#update(id, { interrupt: false })));
       if (!this.cancel(id, 'It was interrupted before it began.')) this.#options.runner.interrupt(known);
-    }
+    } else queueMicrotask(() => this.#restore(known));
   }
 
-  #consider(id: string, record: Snapshot, origin: unknown): void {
-    const order = orderOf(id, record, '');
+  #consider(id: string, record: Snapshot, origin: unknown, owner: string): void {
+    const order = orderOf(id, record, owner);
     const refuse = (why: string): void =>
       queueMicrotask(() => void this.#edit(() => this.#update(id, { status: { status: 'abort', message: why }, endedAt: this.#now() })));
     if (origin !== 'execute' && origin !== 'server') return refuse('Who asked for it may edit here, and not run code.');
     if (!order) return refuse('It names no kernel, or is named by something that is no id.');
-    if (!this.#isFresh(id)) return refuse('An execution is asked for by a new record, once.');
+    if (!isFresh(this.#doc, 'executions', id)) return refuse('An execution is asked for by a new record, once.');
     if (order.kernel.session !== this.#options.runner.life(order.kernel.id)) return refuse('The kernel was restarted.');
     const execution = this.#execution(order);
     queueMicrotask(() => {
       void this.#edit(() => {
-        this.#update(id, { seal: this.#seal(order), owner: '', requestedAt: this.#now() });
+        this.#update(id, { seal: this.#seal(order), owner, requestedAt: this.#now() });
         if (order.cell !== null) this.#link(order);
       });
       this.#enqueue(execution);
     });
   }
 
-  /** What somebody who may not run code wrote into a record that is ours, is taken back. */
+  /** What somebody wrote into a record that is ours, and may not, is taken back. */
   #restore({ order, isBegun, isEnded }: Execution): void {
     if (isEnded) return;
     const { id, code, kernel, owner, cell, allowStdin } = order;
     const fields = { code, kernel, owner, seal: this.#seal(order), status: { status: isBegun ? 'in progress' : 'requested' } } as const;
     void this.#edit(() => {
-      if (this.#tables.executions.get(id)) this.#tables.executions.update(id, { ...fields, interrupt: false });
+      const record = this.#tables.executions.get(id);
+      const wrong = Object.entries({ ...fields, interrupt: false }).filter(
+        ([name, value]) => !isDeepStrictEqual(record?.[name as keyof Snapshot], value),
+      );
+      if (record) this.#tables.executions.update(id, Object.fromEntries(wrong));
       else this.#tables.executions.create({ ...fields, cell, allowStdin, requestedAt: this.#now() }, { id });
     });
   }
@@ -325,15 +331,6 @@ export class ExecutionDocument implements Home {
     // What somebody ran who may run code, pages may show with all that it does.
     const metadata = { trusted: true };
     this.#tables.cells.update(cell, { execution: id, executionCount: null, executionState: 'running', metadata });
-  }
-
-  /**
-   * True when nobody has written the record's status since it was made, and there was none of its name before: Yjs keeps in the document that a
-   * key was written, whoever writes what afterwards.
-   */
-  #isFresh(id: string): boolean {
-    const row = this.#doc.getMap('table:executions').get(id);
-    return row instanceof Y.Map && row._item?.left === null && row._map.get('status')?.left === null;
   }
 
   #isShown({ id, cell }: Order): boolean {

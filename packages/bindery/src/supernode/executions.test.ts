@@ -127,7 +127,7 @@ describe('executions', () => {
 
   it('X3.5 a member that may execute asks by a record, and takes back', async () => {
     const { notebook, kernel } = await opened('import time; time.sleep(0.4)', 'print("no")');
-    const { executions } = notebook.as('execute');
+    const { executions } = notebook.as('execute', 'ada');
     const ref = { id: kernel, session: 0 };
     const first = executions.create({ code: 'import time; time.sleep(0.4); print("from the record")', kernel: ref, cell: 'c0' });
     const second = executions.create({ code: 'print("no")', kernel: ref, cell: 'c1', owner: 'somebody else' });
@@ -137,7 +137,22 @@ describe('executions', () => {
     assert.equal(notebook.text('c0'), 'from the record\n');
     assert.deepEqual(await notebook.ended(second), { status: 'abort', message: 'changed my mind' });
     await until('it is written', () => notebook.record(second).endedAt !== '');
-    assert.deepEqual([notebook.text('c1'), notebook.record(second).owner], ['', '']);
+    assert.deepEqual([notebook.text('c1'), notebook.record(second).owner], ['', 'ada']);
+  });
+
+  it('X3.4, X3.6 a request by a record is that of who made it, whoever says what', async () => {
+    const { notebook, kernel } = await opened('');
+    const ref = { id: kernel, session: 0 };
+    const [ada, bob] = [notebook.as('execute', 'ada').executions, notebook.as('execute', 'bob').executions];
+    const first = ada.create({ code: 'import time; time.sleep(0.3); 1/0', kernel: ref });
+    const second = ada.create({ code: '2', kernel: ref });
+    const other = bob.create({ code: '3', kernel: ref, owner: 'ada' });
+    await until('it is accepted', () => notebook.record(other).seal !== '');
+    bob.update(second, { owner: 'bob', code: '4' });
+    await until('it is taken back', () => notebook.record(second).owner === 'ada' && notebook.record(second).code === '2');
+    const ended = await Promise.all([first, second, other].map(async (id) => (await notebook.ended(id)).status));
+    assert.deepEqual(ended, ['error', 'abort', 'ok']);
+    assert.equal(notebook.record(other).owner, 'bob');
   });
 
   it('X3.6 a member that may only edit asks in vain, and changes nothing of what runs', async () => {

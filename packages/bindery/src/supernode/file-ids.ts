@@ -4,6 +4,9 @@ import { z } from 'zod';
 
 const Stored = z.record(z.string(), z.string());
 
+/** The id of the folder that holds all others. */
+const ROOT = 'root';
+
 /**
  * Ids of the files of one Jupyter server, which a file keeps when it is renamed (`SPEC.md`, I). Kept in one small JSON file: id to path.
  */
@@ -29,16 +32,16 @@ export class FileIds {
   }
 
   pathOf(id: string): string | undefined {
-    return this.#paths.get(id);
+    return id === ROOT ? '' : this.#paths.get(id);
   }
 
   idOf(path: string): string | undefined {
-    return this.#ids.get(path);
+    return path === '' ? ROOT : this.#ids.get(path);
   }
 
   /** The file's id, a new one where it has none; it is on the disk when this comes. */
   async index(path: string): Promise<{ readonly id: string; readonly isNew: boolean }> {
-    const known = this.#ids.get(path);
+    const known = this.idOf(path);
     if (known !== undefined) {
       await this.#lastWrite;
       return { id: known, isNew: false };
@@ -52,6 +55,7 @@ export class FileIds {
 
   /** A file, or a folder with all that is in it, has another path; what was there before is there no more. Returns whose path changed. */
   async move(from: string, to: string): Promise<readonly { readonly id: string; readonly path: string }[]> {
+    if (from === to) return [];
     await this.remove(to);
     const moved = this.#below(from).map(({ id, path }) => ({ id, path: to + path.slice(from.length) }));
     for (const { id, path } of moved) this.#paths.set(id, path);

@@ -6,11 +6,18 @@ import { JupyterError } from './jupyter-server.ts';
 export interface Guest {
   readonly role: Role;
   readonly path: string;
+  /** Who that is, as far as it is known, for what is asked for in his name; his role, where nothing is. */
+  readonly owner?: string | undefined;
 }
 
 /** True for who may see and edit this file: those who may run code all, the others what was shared with them. */
 export function mayReach({ role, path: shared }: Guest, path: string | undefined): boolean {
   return includes(role, 'execute') || (path !== undefined && isWithin(shared, path));
+}
+
+/** In whose name something is asked for. */
+export function ownerOf({ role, owner = role }: Guest): string {
+  return owner;
 }
 
 /** @throws JupyterError 403 for a file that is not shared with who asks */

@@ -154,7 +154,7 @@ function model(text: string): FileModel {
   };
 }
 
-function messageOf(text: string): string | undefined {
+export function messageOf(text: string): string | undefined {
   try {
     const { message } = JSON.parse(text) as { message?: unknown };
     return typeof message === 'string' && message !== '' ? message : undefined;

@@ -7,6 +7,7 @@ export interface Sealed {
   readonly code: string;
   readonly kernel: { readonly id: string; readonly session: number };
   readonly cell: string | null;
+  readonly owner: string;
   readonly silent: boolean;
   readonly allowStdin: boolean;
   readonly userExpressions: Readonly<Record<string, string>>;
@@ -31,9 +32,9 @@ export class Seals {
   }
 
   seal(document: string, execution: Sealed): string {
-    const { id, code, kernel, cell, silent, allowStdin, userExpressions } = execution;
+    const { id, code, kernel, cell, owner, silent, allowStdin, userExpressions } = execution;
     const expressions = Object.entries(userExpressions).toSorted(([a], [b]) => (a < b ? -1 : 1));
-    return this.#sign('execution', document, id, code, kernel.id, kernel.session, cell, silent, allowStdin, expressions);
+    return this.#sign('execution', document, id, code, kernel.id, kernel.session, cell, owner, silent, allowStdin, expressions);
   }
 
   isSealed(document: string, execution: Sealed, seal: string): boolean {

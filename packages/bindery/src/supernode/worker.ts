@@ -94,13 +94,15 @@ class Worker {
   }
 }
 
-const Told = z.object({ 'x-bindery-role': z.enum(ROLES), 'x-bindery-path': z.string() });
+const Told = z.object({ 'x-bindery-role': z.enum(ROLES), 'x-bindery-path': z.string(), 'x-bindery-visitor': z.string() });
 
 /** The proxy has found out who it is, and says so with the secret that only it has (proxy, Z4). */
 function guestOf({ headers }: IncomingMessage, secret: string): Guest | undefined {
   if (!sameSecret(headers.authorization ?? '', `Bearer ${secret}`)) return undefined;
   const told = Told.safeParse(headers);
-  return told.success ? { role: told.data['x-bindery-role'], path: decodeURIComponent(told.data['x-bindery-path']) } : undefined;
+  if (!told.success) return undefined;
+  const { 'x-bindery-role': role, 'x-bindery-path': path, 'x-bindery-visitor': owner } = told.data;
+  return { role, path: decodeURIComponent(path), owner };
 }
 
 let worker: Worker | undefined;

@@ -2,6 +2,7 @@ import * as Y from 'yjs';
 import { z } from 'zod';
 import { portable, type Json } from '../json.ts';
 import { jsonOf, sharedMap } from '../shared-json.ts';
+import type { Row } from './rows.ts';
 
 /** A part of a list: at `index`, `remove` go and `values` come. */
 export interface ListEdit<T> {
@@ -30,7 +31,7 @@ export interface Field<Plain, Patch> {
   /** The shared form of a new record's field. */
   create(plain: Plain): unknown;
   /** Changes the field of a record that is in a document. Throws what does not fit. */
-  patch(row: Y.Map<unknown>, key: string, patch: Patch): void;
+  patch(row: Row, key: string, patch: Patch): void;
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the constraint of inference; no value is read through it
@@ -165,7 +166,7 @@ function inside(index: number, remove: number, length: number): void {
 }
 
 /** The shared value of a field; made anew where somebody put another kind there, or where an older writer left the field out. */
-function container<T>(row: Y.Map<unknown>, key: string, Kind: new () => T): T {
+function container<T>(row: Row, key: string, Kind: new () => T): T {
   const found = row.get(key);
   if (found instanceof Kind) return found;
   const made = new Kind();

@@ -56,7 +56,7 @@ const KernelRef = z.object({ id: z.string(), session: z.number().int() });
 
 const RequestStatus = z.enum(['requested', 'done', 'failed']);
 
-/** What a Jupyter server has: one document for all of it. */
+/** What a Jupyter server has beside its files (`files.ts`): one document for all of it. */
 export const SERVER_TABLES = {
   kernelspecs: defineTable({ kernelspec: register(nullable(KernelSpec), null) }),
   /** One record, `status`. */
@@ -80,24 +80,6 @@ export const SERVER_TABLES = {
     type: string(),
     state: register(SessionState, { label: 'pending', kernel: { name: '' } }),
   }),
-  contents: defineTable({
-    name: string(),
-    path: string(),
-    type: register(z.enum(['directory', 'file', 'notebook']).nullable(), null),
-    /** The id of the record that holds it, in the table for its type and format. */
-    content: string(),
-    writeable: boolean(),
-    created: string(),
-    lastModified: string(),
-    size: register(z.number().nullable(), null),
-    mimetype: register(z.string().nullable(), null),
-    format: string(),
-    /** True asks for it to be loaded. */
-    fetch: boolean(),
-  }),
-  text_content: defineTable({ content: text() }),
-  base64_content: defineTable({ content: string() }),
-  folders: defineTable({ content: list(z.string()) }),
 };
 
 const NOTEBOOK = {

@@ -1,10 +1,13 @@
 import * as Y from 'yjs';
 
-/** Where the records of a table lie in a document. Each is a shared map. */
+/** What holds the fields of one record: a shared map, or what looks like one. */
+export type Row = Pick<Y.Map<unknown>, 'get' | 'set'>;
+
+/** Where the records of a table lie in a document. */
 export interface Rows {
   /** In their order; each once. */
   ids(): string[];
-  get(id: string): Y.Map<unknown> | undefined;
+  get(id: string): Row | undefined;
   /** Puts a new one in, `at` a place where rows have places. */
   add(id: string, row: Y.Map<unknown>, at?: number): void;
   remove(id: string): void;
@@ -116,6 +119,41 @@ export class RootRow implements Rows {
   observe(changed: RowsChanged): () => void {
     // The row comes and goes with the first and the last of its keys.
     return observeDeep(this.#root, () => changed(new Set([this.#id]), true));
+  }
+}
+
+/** One record whose only field is a root text of the document itself, there always. */
+export class RootText implements Rows {
+  readonly #text: Y.Text;
+  readonly #id: string;
+  readonly #row: Row;
+
+  constructor(text: Y.Text, id: string) {
+    this.#text = text;
+    this.#id = id;
+    this.#row = { get: () => text, set: (_key, value) => value };
+  }
+
+  ids(): string[] {
+    return [this.#id];
+  }
+
+  get(id: string): Row | undefined {
+    return id === this.#id ? this.#row : undefined;
+  }
+
+  add(): void {
+    throw new Error('This table has one record, which belongs to the document.');
+  }
+
+  remove(): void {
+    throw new Error('This table has one record, which belongs to the document.');
+  }
+
+  observe(changed: RowsChanged): () => void {
+    const heard = (): void => changed(new Set([this.#id]), false);
+    this.#text.observe(heard);
+    return () => this.#text.unobserve(heard);
   }
 }
 

@@ -7,6 +7,7 @@ import { parseNotebook, writeNotebook } from '../notebook/nbformat.ts';
 import { fillNotebook, readNotebook } from '../notebook/shared-notebook.ts';
 import { openLocal } from '../room/local.ts';
 import { boolean, difference, list, map, number, register, string, text } from './fields.ts';
+import { FILE, FILE_TABLES, FOLDER_TABLES, TEXT_TABLES } from './files.ts';
 import { NOTEBOOK_TABLES, SERVER_TABLES } from './jupyter.ts';
 import { defineTable, openTables, type Transact } from './table.ts';
 
@@ -206,8 +207,32 @@ describe('the tables of Jupyter', () => {
     const id = tables.sessions.create({ path: 'a.ipynb' });
     assert.deepEqual(tables.sessions.get(id)?.state, { label: 'pending', kernel: { name: '' } });
     tables.sessions.update(id, { state: { label: 'created', kernelId: 'k' } });
-    tables.folders.update(tables.folders.ids.get()[0] ?? '', { content: { index: 0, values: ['a', 'b'] } });
     assert.throws(() => tables.kernels.create({ status: 'asleep' }), TypeError);
+  });
+
+  it('of files and folders are there for each, and hold what is known', () => {
+    const { tables } = openLocal({ tables: { ...FOLDER_TABLES, ...FILE_TABLES } });
+    for (const table of Object.values(tables)) assert.ok(table.get(table.create()));
+    const id = tables.contents.create({ name: 'a', size: 3 });
+    assert.deepEqual([tables.contents.get(id)?.size, tables.contents.get(id)?.mimetype, tables.contents.get(id)?.error], [3, null, '']);
+    tables.contents.update(id, { mimetype: 'text/plain', size: null });
+    assert.deepEqual([tables.contents.get(id)?.size, tables.contents.get(id)?.mimetype], [null, 'text/plain']);
+    tables.folders.update(tables.folders.ids.get()[0] ?? '', { content: { index: 0, values: ['a', 'b'] } });
+    assert.throws(() => tables.operations.create({ kind: 'chmod' }), TypeError);
+  });
+
+  it('show a text that JupyterLab shares', () => {
+    const room = openLocal({ tables: TEXT_TABLES });
+    const { text_content: texts } = room.tables;
+    const told: string[] = [];
+    texts.record(FILE).subscribe(() => told.push(texts.get(FILE)?.content ?? ''));
+    room.doc.getText('source').insert(0, 'one');
+    texts.update(FILE, { content: 'one, two' });
+    assert.equal(room.doc.getText('source').toJSON(), 'one, two');
+    assert.equal(texts.text(FILE, 'content'), room.doc.getText('source'));
+    assert.deepEqual([told, texts.ids.get()], [['one', 'one, two'], [FILE]]);
+    assert.throws(() => texts.create({}), /belongs to the document/);
+    assert.throws(() => texts.delete(FILE), /belongs to the document/);
   });
 
   it('show a notebook that JupyterLab shares, in its order', () => {

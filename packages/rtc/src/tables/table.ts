@@ -1,7 +1,7 @@
 import * as Y from 'yjs';
 import { Listeners, type Observable } from '../observable.ts';
 import type { AnyField, Field, Fields } from './fields.ts';
-import { MapRows, type Rows } from './rows.ts';
+import { MapRows, type Row, type Rows } from './rows.ts';
 
 type PlainOf<F> = F extends Field<infer Plain, infer _> ? Plain : never;
 type PatchOf<F> = F extends Field<infer _, infer Patch> ? Patch : never;
@@ -54,7 +54,7 @@ export class Table<F extends Fields> {
   readonly #anyListeners = new Listeners();
   readonly #idListeners = new Listeners();
   readonly #listeners = new Map<string, { readonly listeners: Listeners; count: number }>();
-  readonly #snapshots = new WeakMap<Y.Map<unknown>, RecordOf<F>>();
+  readonly #snapshots = new WeakMap<Row, RecordOf<F>>();
   #ids: readonly string[] | undefined;
   #records: readonly (RecordOf<F> & { readonly id: string })[] | undefined;
 
@@ -150,7 +150,7 @@ export class Table<F extends Fields> {
     throw new TypeError(`The field ${name} of the table ${this.name} is no text.`);
   }
 
-  #row(id: string): Y.Map<unknown> {
+  #row(id: string): Row {
     const row = this.#rows.get(id);
     if (!row) throw new Error(`The table ${this.name} has no record ${JSON.stringify(id)}.`);
     return row;

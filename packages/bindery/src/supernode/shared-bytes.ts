@@ -1,0 +1,129 @@
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import { FILE, FILE_TABLES } from '@bindery/rtc/tables/files.ts';
+import { openTables, type Tables } from '@bindery/rtc/tables/table.ts';
+import { Entry, fieldsOf, hrefOf } from './entries.ts';
+import { encoded, JupyterError, type JupyterServer } from './jupyter-server.ts';
+import type { SharedDoc } from './shared-doc.ts';
+import { watchTable } from './table-watch.ts';
+
+/** Bytes of a file that are told in its document. */
+const MOST_BYTES = 16 * 1024 * 1024;
+const WATCH_MS = 1000;
+
+export interface SharedBytesOptions {
+  readonly shared: SharedDoc;
+  readonly server: Pick<JupyterServer, 'json'>;
+  readonly path: string;
+  /** The name of its room. */
+  readonly room: string;
+  readonly isWatched: () => boolean;
+  /** Milliseconds between two looks while somebody looks at the document: 1000. */
+  readonly watchMs?: number | undefined;
+}
+
+const Loaded = Entry.extend({ content: z.string() });
+
+/** Keeps the document of a file of bytes in step with the file, which is only read (`SPEC.md`, F4). */
+export class SharedBytes {
+  readonly #options: SharedBytesOptions;
+  readonly #tables: Tables<typeof FILE_TABLES>;
+  readonly #stops: readonly (() => void)[];
+  #path: string;
+  #seen: Entry | undefined;
+  #content = '';
+  #error = '';
+  #work: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  private constructor(options: SharedBytesOptions) {
+    const { doc } = options.shared;
+    this.#options = options;
+    this.#path = options.path;
+    this.#tables = openTables(doc, FILE_TABLES, (body) => doc.transact(body, 'server'));
+    const heal = (origin: unknown): void => {
+      if (origin !== 'server') queueMicrotask(() => this.#tell());
+    };
+    this.#stops = (['contents', 'base64_content'] as const).map((table) => watchTable(doc, table, (_id, origin) => heal(origin)));
+  }
+
+  /** @throws JupyterError where there is no such file, or why it can't be read */
+  static async open(options: SharedBytesOptions): Promise<SharedBytes> {
+    const file = new SharedBytes(options);
+    try {
+      await file.#read();
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    file.#plan();
+    return file;
+  }
+
+  async moved(path: string): Promise<void> {
+    this.#path = path;
+    this.#seen = undefined;
+    await this.#look();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    for (const stop of this.#stops) stop();
+  }
+
+  #plan(): void {
+    if (this.#isClosed) return;
+    const look = async (): Promise<void> => (this.#options.isWatched() ? this.#look() : undefined);
+    this.#timer = setTimeout(() => void look().finally(() => this.#plan()), this.#options.watchMs ?? WATCH_MS).unref();
+  }
+
+  #look(): Promise<void> {
+    this.#work = this.#work
+      .then(() => this.#read())
+      .catch((error: Error) => {
+        // What the file said last, stays.
+        this.#error = error instanceof JupyterError && error.status === 404 ? 'There is no such file any more.' : error.message;
+        this.#seen = undefined;
+        this.#tell();
+      });
+    return this.#work;
+  }
+
+  /** @throws JupyterError */
+  async #read(): Promise<void> {
+    const now = Entry.parse(await this.#ask('content=0'));
+    if (this.#isClosed || isDeepStrictEqual(now, this.#seen)) return;
+    const size = now.size ?? 0;
+    const isTooBig = size > MOST_BYTES;
+    const { content, ...entry } = isTooBig ? { ...now, content: '' } : Loaded.parse(await this.#ask('format=base64&content=1'));
+    if (this.#isClosed) return;
+    // As it was before it was read: what came meanwhile is seen at the next look.
+    this.#seen = now;
+    this.#content = content.replaceAll('\n', '');
+    this.#error = isTooBig ? `It has ${size} bytes, and more than ${MOST_BYTES} are had by HTTP only.` : '';
+    this.#tell(entry);
+  }
+
+  async #ask(query: string): Promise<unknown> {
+    return this.#options.server.json('GET', `api/contents/${encoded(this.#path)}?type=file&${query}`);
+  }
+
+  #tell(entry = this.#seen): void {
+    if (this.#isClosed) return;
+    const fields = { ...(entry ? fieldsOf(entry, this.#options.room) : {}), href: hrefOf(this.#path), error: this.#error };
+    const edit = (): void => {
+      const { contents, base64_content: contentTable } = this.#tables;
+      for (const table of [contents, contentTable]) for (const id of table.ids.get()) if (id !== FILE) table.delete(id);
+      const known = contents.get(FILE);
+      const changed = Object.entries(fields).filter(([field, value]) => known?.[field as keyof typeof known] !== value);
+      if (!known) contents.create(fields, { id: FILE });
+      else if (changed.length > 0) contents.update(FILE, Object.fromEntries(changed));
+      if (!contentTable.get(FILE)) contentTable.create({ content: this.#content }, { id: FILE });
+      else if (contentTable.get(FILE)?.content !== this.#content) contentTable.update(FILE, { content: this.#content });
+    };
+    // When the document can't be edited any more, it is opened anew.
+    this.#options.shared.edit(edit).catch(() => this.close());
+  }
+}
