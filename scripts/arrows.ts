@@ -18,7 +18,7 @@ const ALLOWED: Record<string, string[]> = {
   engines: BASIS,
   proxy: [...BASIS, 'rtc'],
   relay: [...BASIS, 'rtc'],
-  supernode: [...BASIS, 'rtc', 'relay'],
+  supernode: [...BASIS, 'rtc', 'relay', 'proxy'],
   pipeline: [...BASIS, ...STAGES],
   hub: [...BASIS, ...STAGES, 'pipeline', 'proxy', 'providers', 'packs', 'emitters', 'engines', 'relay', 'supernode'],
   cli: [...BASIS, ...STAGES, 'pipeline', 'proxy', 'providers', 'packs', 'engines', 'relay', 'supernode', 'hub'],

@@ -15,20 +15,21 @@ const LOCK = new URL('../../packages/bindery/src/engines/local/runtime/requireme
 export class JupyterServer implements AsyncDisposable {
   readonly folder: string;
   readonly socketPath: string | undefined;
-  readonly token = 'a-token';
+  readonly token: string;
   /** With a socket, an address whose host says nothing. */
   readonly url: string;
   readonly #child: ChildProcess;
 
-  private constructor(folder: string, child: ChildProcess, port: number | undefined) {
+  private constructor(folder: string, child: ChildProcess, port: number | undefined, token: string) {
     this.folder = folder;
+    this.token = token;
     this.socketPath = port === undefined ? join(folder, 'nb.sock') : undefined;
     this.url = port === undefined ? 'http://localhost/base/' : `http://127.0.0.1:${port}/base/`;
     this.#child = child;
   }
 
-  /** @param port of loopback, in place of the UNIX socket */
-  static async start(options: readonly string[] = [], port?: number): Promise<JupyterServer> {
+  /** @param port of loopback, in place of the UNIX socket; an empty token: it asks for none */
+  static async start(options: readonly string[] = [], port?: number, token = 'a-token'): Promise<JupyterServer> {
     const python = join(await environment(), 'bin/python');
     const folder = await mkdtemp(join(tmpdir(), 'jupyter-'));
     const root = join(folder, 'root');
@@ -40,7 +41,7 @@ export class JupyterServer implements AsyncDisposable {
         'jupyter_server',
         port === undefined ? `--ServerApp.sock=${join(folder, 'nb.sock')}` : `--ServerApp.port=${port}`,
         '--ServerApp.base_url=/base/',
-        '--IdentityProvider.token=a-token',
+        `--IdentityProvider.token=${token}`,
         `--ServerApp.root_dir=${root}`,
         '--ServerApp.disable_check_xsrf=True',
         '--no-browser',
@@ -52,7 +53,7 @@ export class JupyterServer implements AsyncDisposable {
         env: { PATH: process.env['PATH'] ?? '', HOME: folder, LANG: 'C.UTF-8' },
       },
     );
-    const server = new JupyterServer(folder, child, port);
+    const server = new JupyterServer(folder, child, port, token);
     const end = performance.now() + 60_000;
     while (!(await server.ask('GET', 'api/status').catch(() => undefined))) {
       if (performance.now() > end || child.exitCode !== null) throw new Error('The Jupyter server does not start.');

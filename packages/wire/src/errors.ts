@@ -262,6 +262,42 @@ export const ERRORS = {
     title: 'No relay runs on this folder.',
     hint: 'Start one with bindery relay. One with another folder is named with --set relay.folder=… or --state.',
   },
+  supernode_locked: {
+    status: 409,
+    retryable: false,
+    title: 'Another supernode already keeps the documents of this Jupyter server.',
+    hint: 'Use that one, or end it; with a folder of its own (--set supernode.folder=…) the two would not see what the other one edits.',
+  },
+  supernode_unreachable: {
+    status: 503,
+    retryable: false,
+    title: 'No supernode runs for this Jupyter server.',
+    hint: 'Start one with bindery supernode --server <address>. One with another folder is named with --set supernode.folder=… or --state.',
+  },
+  documents_locked: {
+    status: 409,
+    retryable: true,
+    title: 'Another process still keeps the shared documents of this folder.',
+    hint: 'It ends by itself when what started it has gone; try again in a moment.',
+  },
+  jupyter_unreachable: {
+    status: 502,
+    retryable: true,
+    title: 'No Jupyter server answers at this address.',
+    hint: 'Start it, or give its base address as it prints it, with what follows the port.',
+  },
+  jupyter_refused: {
+    status: 403,
+    retryable: false,
+    title: 'The Jupyter server does not accept the token.',
+    hint: 'Give its token by --token-file <file> or BINDERY_SUPERNODE_TOKEN. A server that has a password only needs one: jupyter lab --IdentityProvider.token=…',
+  },
+  jupyter_too_old: {
+    status: 501,
+    retryable: false,
+    title: 'The Jupyter server is too old.',
+    hint: 'jupyter-server 2.0 or newer is needed (JupyterLab 4, Notebook 7): pip install -U jupyter-server.',
+  },
   port_taken: { status: 409, retryable: false, title: 'The port is taken.', hint: 'Choose another with --port, or 0 for any.' },
   config_invalid: { status: 400, retryable: false, title: 'The configuration is not valid.', hint: 'See docs/reference/configuration.md.' },
   tool_missing: {

@@ -146,6 +146,22 @@ export const ConfigSchema = z.strictObject({
       idle: seconds(60).describe('A document that nobody has open leaves memory after this long.'),
     })
     .prefault({}),
+  supernode: z
+    .strictObject({
+      folder: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Shared documents of Jupyter servers, and what opens them; default: `supernode` in the state folder.'),
+      host: z.string().default('localhost').describe('Address to listen on. localhost means 127.0.0.1 and ::1.'),
+      port: z.number().int().min(0).max(65535).default(8787).describe('Port; the next free one is taken where it is in use, 0 means any.'),
+      publicUrl: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe('Address under which people reach a supernode that is not on loopback, without a path.'),
+      token: z.string().optional().meta({ description: 'Token of the Jupyter server.', secret: true }),
+    })
+    .prefault({}),
 });
 export type Config = z.output<typeof ConfigSchema>;
 

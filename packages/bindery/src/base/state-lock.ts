@@ -7,9 +7,12 @@ import { BinderyError } from '@bindery/wire/errors.ts';
 import { Instant } from '@bindery/wire/ids.ts';
 
 /** Programs of which one may use a folder at a time. */
-type Service = 'hub' | 'relay';
+type Service = 'hub' | 'relay' | 'supernode' | 'documents';
 
-/** `hub.json` or `relay.json` in the folder: how the command line finds the one that runs. */
+/** Milliseconds between two tries to take a lock that is waited for. */
+const AGAIN_MS = 50;
+
+/** `hub.json`, `relay.json` … in the folder: how the command line finds the one that runs. */
 const ServiceRecord = z.object({
   pid: z.number().int(),
   /** Of the process, in clock ticks since boot; with `bootId` it tells this process from a later one of the same pid. */
@@ -22,7 +25,7 @@ const ServiceRecord = z.object({
 type ServiceRecord = z.infer<typeof ServiceRecord>;
 
 /**
- * One hub, and one relay, a folder. The lock is one of the operating system (an exclusive transaction on an empty database), so a
+ * One hub, one relay and so on a folder. The lock is one of the operating system (an exclusive transaction on an empty database), so a
  * process that dies in any way leaves none behind.
  */
 export class StateLock {
@@ -34,7 +37,7 @@ export class StateLock {
     this.#record = record;
   }
 
-  /** Takes the lock. @throws BinderyError hub_locked or relay_locked, naming the other one's address */
+  /** Takes the lock. @throws BinderyError hub_locked, relay_locked …, naming the other one's address */
   static async take(folder: string, service: Service): Promise<StateLock> {
     const database = new DatabaseSync(join(folder, `${service}.lock`));
     try {
@@ -51,6 +54,19 @@ export class StateLock {
     return new StateLock(database, record);
   }
 
+  /** The same for one that may be held by a process that is about to end: waits for that so many milliseconds. @throws BinderyError */
+  static async await(folder: string, service: Service, withinMs: number): Promise<StateLock> {
+    const end = performance.now() + withinMs;
+    for (;;) {
+      try {
+        return await StateLock.take(folder, service);
+      } catch (error) {
+        if (!(error instanceof BinderyError) || performance.now() > end) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  }
+
   /** Tells where this process is to be found. */
   async announce(url: string, startedAt: string, version: string): Promise<void> {
     const record: ServiceRecord = { ...ownIdentity(), startedAt, url, version };
@@ -64,7 +80,7 @@ export class StateLock {
   }
 }
 
-/** The hub or relay that runs on this folder, undefined when there is none; what a dead one left is not believed. */
+/** The hub, relay … that runs on this folder, undefined when there is none; what a dead one left is not believed. */
 export async function readRecord(folder: string, service: Service): Promise<ServiceRecord | undefined> {
   let text: string;
   try {

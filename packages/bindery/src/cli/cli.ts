@@ -15,6 +15,7 @@ import { relayCommand } from './relay.ts';
 import { serveCommand } from './serve.ts';
 import { shareCommand } from './share.ts';
 import { stopCommand } from './stop.ts';
+import { supernodeCommand } from './supernode.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The command line: reads the words, runs the command that they name, gives its exit code. */
@@ -60,6 +61,7 @@ export function program(cli: Cli): Command {
     doctorCommand,
     gcCommand,
     relayCommand,
+    supernodeCommand,
     shareCommand,
     configCommand,
   ].map((make) => make(cli));

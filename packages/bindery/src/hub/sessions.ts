@@ -1,11 +1,11 @@
 import type { EndReason, SessionView, ShareLink, ShareSession } from '@bindery/wire/api.ts';
 import { restorePath } from '@bindery/wire/link-v2.ts';
-import { includes } from '@bindery/wire/roles.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Engine, SavedWork, Session } from '../contracts/engine.ts';
 import type { Explanation } from '../proxy/access.ts';
 import type { Proxy } from '../proxy/proxy.ts';
 import type { Beside } from '../proxy/routes.ts';
+import { pageFor } from '../proxy/visitors.ts';
 import type { Clock } from '../base/clock.ts';
 import { withoutSlashes } from '../base/within.ts';
 import { keyHash, sameSecret } from '../base/secrets.ts';
@@ -205,9 +205,7 @@ export class Sessions {
     if (this.record(id).view.state === 'ended')
       throw new BinderyError('session_not_found', this.record(id).view.message ?? REASONS.stopped);
     const until = (Math.floor(this.#options.clock.now() / 1000) + seconds) * 1000;
-    const file = path.split('/').map(encodeURIComponent).join('/');
-    const next = includes(role, 'execute') ? `lab/tree/${file}` : `-/notebook?${new URLSearchParams({ path })}`;
-    const url = this.#options.proxy.shareUrl(id, next, { role, path: withoutSlashes(path), until }, form);
+    const url = this.#options.proxy.shareUrl(id, pageFor({ role, path }), { role, path: withoutSlashes(path), until }, form);
     return { url, role, endsAt: new Date(until).toISOString() };
   }
 

@@ -41,6 +41,8 @@ export interface AccessParts {
   readonly table: RouteTable;
   readonly keys: Keys;
   readonly explain: (id: string) => Explanation | undefined;
+  /** What to do for who may not enter, where there is no hub that helps. */
+  readonly wayIn?: string | undefined;
   /** The hub's page for a session (or its start page), as an absolute address. */
   readonly hubUrl: (id?: string) => string;
   /** An address that lets a browser into a session: a fresh one-time link, or a share link. */
@@ -82,7 +84,16 @@ export class Access {
     if (path.segments.length === depth) return redirect(307, `${path.path}/${path.query === undefined ? '' : `?${path.query}`}`);
     const tail = path.path.startsWith(route.prefix) ? path.path.slice(route.prefix.length) : path.segments.slice(depth).join('/');
     const visit: Visit = { req, place, path, route, tail, upgrade };
-    return place.kind === 'hub' ? this.#byToken(visit) : this.#byCookie(visit, place.origin);
+    return place.kind === 'hub' || (place.kind === 'alone' && this.#isProgram(visit))
+      ? this.#byToken(visit)
+      : this.#byCookie(visit, place.origin);
+  }
+
+  /** Where one door is for both: who brings a token, and no cookie that opens (rule N2). */
+  #isProgram({ req, path, route }: Visit): boolean {
+    if (tokenOf(req, path) === undefined && !isPreflight(req)) return false;
+    const cookies = readCookies(req.headers.cookie ?? '', this.#parts.hosts.cookieName);
+    return !cookies.some((value) => this.#parts.keys.byCookie(route.id, value));
   }
 
   /** A path that no route takes: the hub's own, or a session that is not there (any more). */
@@ -110,8 +121,8 @@ export class Access {
   #byToken(visit: Visit): Decision {
     const { req, path, route, tail } = visit;
     if (tail.startsWith('-/')) return this.#nothing(req, ANY_SITE);
-    if (req.method === 'OPTIONS' && req.headers['access-control-request-method'] !== undefined) return preflight(req.headers);
-    const token = bearer(req.headers.authorization) ?? parameter(path.query, 'token');
+    if (isPreflight(req)) return preflight(req.headers);
+    const token = tokenOf(req, path);
     const visitor = token === undefined ? undefined : this.#parts.keys.byToken(route.id, token);
     if (token === undefined || !visitor) return this.#tokenless(visit, token !== undefined);
     const query = withoutParameter(path.query, 'token');
@@ -132,9 +143,14 @@ export class Access {
     const message = wrong
       ? 'The token of the request does not open this session.'
       : 'Under this address a session answers programs that bring its token; a browser enters through the hub.';
-    const links = [{ href: this.#parts.hubUrl(route.id), text: 'Open the session from the hub' }];
     const hint = 'Open the session from the hub, or send its token as "Authorization: token ...".';
-    return this.#problem(req, { code: 'forbidden', message, hint, links, headers: ANY_SITE });
+    return this.#problem(req, { code: 'forbidden', message, headers: ANY_SITE, ...this.#wayIn(route, hint) });
+  }
+
+  /** What whoever may not enter can do about it. */
+  #wayIn({ id }: Route, hint: string): Pick<Problem, 'hint' | 'links'> {
+    const { wayIn, hubUrl } = this.#parts;
+    return wayIn === undefined ? { hint, links: [{ href: hubUrl(id), text: 'Open the session from the hub' }] } : { hint: wayIn };
   }
 
   /** On a session's origin: its cookie, and for whatever is not harmless the proof that the session's own page asks (rules B1–B7). */
@@ -146,9 +162,8 @@ export class Access {
     if (tail === '-/probe') return { kind: 'answer', answer: bare(204, ANY_SITE) };
     if (tail === '-/open') return this.#open(visit, visitor);
     if (!visitor) {
-      const links = [{ href: this.#parts.hubUrl(route.id), text: 'Open the session from the hub' }];
       const message = 'This browser has not entered the session yet, or its permission has gone.';
-      return this.#problem(req, { code: 'forbidden', message, hint: 'Open the session from the hub.', links });
+      return this.#problem(req, { code: 'forbidden', message, ...this.#wayIn(route, 'Open the session from the hub.') });
     }
     const fault = foreign(visit, origin);
     if (fault) return this.#refuse(req, fault);
@@ -158,7 +173,7 @@ export class Access {
     return {
       kind: 'forward',
       route,
-      form: visit.place.kind === 'port' ? 'port' : 'host',
+      form: visit.place.kind === 'host' ? 'host' : 'port',
       path: query === undefined ? path.path : `${path.path}?${query}`,
       tail,
       origin,
@@ -200,9 +215,8 @@ export class Access {
       const message = 'This link to the session has ended, or is not complete.';
       return this.#problem(req, { code: 'link_spent', message, hint: 'Ask whoever gave it to you for a new one.' });
     }
-    const links = [{ href: this.#parts.hubUrl(route.id), text: 'Get a new link from the hub' }];
-    const message = 'A link of this kind opens a session once, within a minute; this one has been used or has expired.';
-    return this.#problem(req, { code: 'link_spent', message, hint: 'Get a new link from the hub.', links });
+    const message = 'A link of this kind opens a session once, within its time; this one has been used or has expired.';
+    return this.#problem(req, { code: 'link_spent', message, ...this.#wayIn(route, 'Get a new link from the hub.') });
   }
 
   #bad(req: Request): Decision {
@@ -251,6 +265,14 @@ function saysHostTwice(raw: readonly string[]): boolean {
 function isNavigation({ method, headers }: Request): boolean {
   if (method !== 'GET' && method !== 'HEAD') return false;
   return headers['sec-fetch-mode'] === 'navigate' || (headers['sec-fetch-mode'] === undefined && wantsPage(headers));
+}
+
+function isPreflight({ method, headers }: Request): boolean {
+  return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
+}
+
+function tokenOf({ headers }: Request, { query }: RequestPath): string | undefined {
+  return bearer(headers.authorization) ?? parameter(query, 'token');
 }
 
 function bearer(header: string | undefined): string | undefined {

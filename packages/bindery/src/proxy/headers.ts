@@ -4,7 +4,7 @@ import { boundCookie, foreignCookies } from './cookies.ts';
 import type { Route } from './routes.ts';
 import { visitorName, type Visitor } from './visitors.ts';
 
-/** The host name that sessions see: Jupyter takes it for local and so answers (rule R5). */
+/** The host name that sessions see, where they go by no other: Jupyter takes it for local and so answers (rule R5). */
 const SESSION_HOST = 'localhost';
 
 /** Headers that belong to one connection, not to the message (RFC 9110 §7.6.1), and `Expect`, which the proxy answers itself. */
@@ -43,7 +43,8 @@ export interface HeaderOrder {
 
 /** The headers a session gets, as a flat list of names and values (rules R1–R6). `Host` is the first. */
 export function requestHeaders(req: IncomingMessage, { route, scheme, visitor }: HeaderOrder): string[] {
-  const out = ['host', SESSION_HOST];
+  const server = route.host ?? SESSION_HOST;
+  const out = ['host', server];
   const { headers } = req;
   const named = namedByConnection(headers.connection);
   for (const name of Object.keys(headers)) {
@@ -59,8 +60,8 @@ export function requestHeaders(req: IncomingMessage, { route, scheme, visitor }:
   const left = cookie === undefined ? undefined : foreignCookies(cookie);
   if (left !== undefined) out.push('cookie', left);
   if (route.authorization !== undefined) out.push('authorization', route.authorization);
-  if (origin !== undefined) out.push('origin', `${scheme}://${SESSION_HOST}`);
-  if (referer !== undefined) pushReferer(out, referer, host, scheme);
+  if (origin !== undefined) out.push('origin', `${scheme}://${server}`);
+  if (referer !== undefined) pushReferer(out, referer, host, `${scheme}://${server}`);
   if (visitor)
     out.push('x-bindery-role', visitor.role, 'x-bindery-path', encodeURIComponent(visitor.path), 'x-bindery-visitor', visitorName(visitor));
   const peer = req.socket.remoteAddress ?? '';
@@ -69,11 +70,12 @@ export function requestHeaders(req: IncomingMessage, { route, scheme, visitor }:
 }
 
 /** A referrer on the same host becomes one on the session's host, without its query, where a token may be; of others the origin is left (rule R6). */
-function pushReferer(out: string[], referer: string, host: string, scheme: string): void {
-  const start = scheme.length + 3;
-  if (referer.startsWith(host, start) && referer.startsWith('://', scheme.length) && referer.charCodeAt(start + host.length) === 47) {
+function pushReferer(out: string[], referer: string, host: string, server: string): void {
+  const colon = server.indexOf(':');
+  const start = colon + 3;
+  if (referer.startsWith(host, start) && referer.startsWith('://', colon) && referer.charCodeAt(start + host.length) === 47) {
     const end = referer.search(/[?#]/);
-    out.push('referer', `${scheme}://${SESSION_HOST}${referer.slice(start + host.length, end < 0 ? undefined : end)}`);
+    out.push('referer', `${server}${referer.slice(start + host.length, end < 0 ? undefined : end)}`);
     return;
   }
   const url = URL.parse(referer);
@@ -105,7 +107,7 @@ export function responseHeaders(headers: NodeJS.Dict<string | string[]>, { route
     if (value === undefined || named?.has(name) || TOO_FAR.has(name)) continue;
     if (HOP_BY_HOP.has(name) && !(name === 'trailer' && trailers)) continue;
     if (form === 'path' && name.startsWith('access-control-')) continue;
-    for (const one of typeof value === 'string' ? [value] : value) pushAnswered(out, name, one, route.prefix);
+    for (const one of typeof value === 'string' ? [value] : value) pushAnswered(out, name, one, route);
   }
   if (form === 'path') {
     // The session's pages must not run on the hub's origin, whoever was made to open them (rule T6).
@@ -115,10 +117,17 @@ export function responseHeaders(headers: NodeJS.Dict<string | string[]>, { route
   return out;
 }
 
-function pushAnswered(out: string[], name: string, value: string, prefix: string): void {
+function pushAnswered(out: string[], name: string, value: string, { prefix, host = SESSION_HOST }: Route): void {
   if (name === 'set-cookie') {
     const cookie = boundCookie(value, prefix);
     if (cookie !== undefined) out.push(name, cookie);
-  } else if (name === 'location') out.push(name, value.replace(/^https?:\/\/localhost(?=\/)(?!\/\/)/i, ''));
-  else out.push(name, value);
+  } else out.push(name, name === 'location' ? ownPath(value, host) : value);
+}
+
+/** An address on the server's own host as a path: the host is not ours (rule S4). */
+function ownPath(location: string, host: string): string {
+  const scheme = /^https?:\/\//i.exec(location)?.[0] ?? '';
+  const path = location.slice(scheme.length + host.length);
+  const isOwn = scheme !== '' && location.slice(scheme.length, scheme.length + host.length).toLowerCase() === host.toLowerCase();
+  return isOwn && /^\/(?!\/)/.test(path) ? path : location;
 }

@@ -1,5 +1,8 @@
-/** Which of the hub's listeners a request came through: its own, or the one on a second port that serves sessions. */
-export type Door = 'hub' | 'sessions';
+/**
+ * Which listener a request came through: the hub's own, the one on a second port that serves sessions, or that of a proxy which stands alone before
+ * one server, without a hub.
+ */
+export type Door = 'hub' | 'sessions' | 'alone';
 
 /** Under which names the hub and its sessions are reached. */
 export interface HostNames {
@@ -15,7 +18,7 @@ export interface HostNames {
 export type Place =
   | { readonly kind: 'hub' }
   | { readonly kind: 'host'; readonly id: string; readonly origin: string }
-  | { readonly kind: 'port'; readonly origin: string };
+  | { readonly kind: 'port' | 'alone'; readonly origin: string };
 
 const MOST_PLACES = 4096;
 
@@ -27,7 +30,7 @@ export class Hosts {
   readonly #names: ReadonlySet<string>;
   readonly secure: boolean;
   /** Hosts that were asked for, as they were written. */
-  readonly #places = { hub: new Map<string, Place>(), sessions: new Map<string, Place>() };
+  readonly #places = { hub: new Map<string, Place>(), sessions: new Map<string, Place>(), alone: new Map<string, Place>() };
 
   constructor({ hub, sessionSuffix, secure }: HostNames) {
     this.scheme = secure ? 'https' : 'http';
@@ -67,6 +70,7 @@ function placeOf(hosts: Hosts, header: string, door: Door): Place | undefined {
   const host = header.toLowerCase();
   const name = HOST.exec(host)?.[1];
   if (name === undefined) return undefined;
+  if (door === 'alone') return hosts.isHub(name) ? { kind: 'alone', origin: `${hosts.scheme}://${host}` } : undefined;
   if (door === 'sessions') return hosts.isHub(name) && !hosts.secure ? { kind: 'port', origin: `${hosts.scheme}://${host}` } : undefined;
   if (hosts.isHub(name)) return { kind: 'hub' };
   if (hosts.suffix === '' || !name.endsWith(hosts.suffix)) return undefined;

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { Signed } from '../base/signed.ts';
 import { OWNER, readShareToken, shareToken, type Visitor } from './visitors.ts';
 
-/** How long a one-time code opens its session, in milliseconds (rule C1). */
+/** How long a one-time code opens its session, in milliseconds (rule C1), where nothing else is said. */
 const CODE_LIFE_MS = 60_000;
 const MOST_CODES = 10_000;
 const MOST_TOKENS = 256;
@@ -79,15 +79,15 @@ export class Keys {
     return sameText(value, known);
   }
 
-  /** A code that opens the session once, within a minute. */
-  issueCode(id: string): string {
+  /** A code that opens the session once, within its life. */
+  issueCode(id: string, lifeMs = CODE_LIFE_MS): string {
     const now = this.#clock.monotonic();
     for (const [code, { until }] of this.#codes) {
-      if (until > now && this.#codes.size < MOST_CODES) break;
+      if (until > now && this.#codes.size < MOST_CODES) continue;
       this.#codes.delete(code);
     }
     const code = randomBytes(16).toString('base64url');
-    this.#codes.set(digest(code).toString('hex'), { id, until: now + CODE_LIFE_MS });
+    this.#codes.set(digest(code).toString('hex'), { id, until: now + lifeMs });
     return code;
   }
 

@@ -46,13 +46,13 @@ export class Pools {
 }
 
 function keyOf(target: Target): string {
-  return 'socketPath' in target ? target.socketPath : `${target.host}:${target.port}`;
+  return 'socketPath' in target ? target.socketPath : `${target.tls === true ? 'tls ' : ''}${target.host}:${target.port}`;
 }
 
 function makePool(target: Target): Pool {
   const local = 'socketPath' in target;
   const host = local ? 'localhost' : target.host.includes(':') ? `[${target.host}]` : target.host;
-  return new Pool(`http://${host}${local ? '' : `:${target.port}`}`, {
+  return new Pool(local ? `http://${host}` : `http${target.tls === true ? 's' : ''}://${host}:${target.port}`, {
     ...(local ? { socketPath: target.socketPath } : {}),
     connections: MOST_CONNECTIONS,
     pipelining: 1,

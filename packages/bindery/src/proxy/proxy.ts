@@ -24,6 +24,8 @@ export interface ProxyOptions {
   readonly explain: (id: string) => Explanation | undefined;
   /** The hub's page for a session, or its start page: an absolute address. It also says the hub's port. */
   readonly hubUrl: (id?: string) => string;
+  /** What to do for who may not enter, where there is no hub that helps. */
+  readonly wayIn?: string | undefined;
   /** Base address of the listener on a second port, where there is one: `http://localhost:8586`. */
   readonly portUrl?: (() => string | undefined) | undefined;
   /** Answers `/s/<id>/-/<name>` for whoever is inside the session. False: there is nothing under that name. */
@@ -76,6 +78,7 @@ export class Proxy {
       keys: this.#keys,
       explain: options.explain,
       hubUrl: options.hubUrl,
+      wayIn: options.wayIn,
       browserUrl: (id, next, share) => (share === undefined ? this.browserUrl(id, next) : this.#openUrl(id, next, 'host', { share })),
     });
   }
@@ -114,15 +117,15 @@ export class Proxy {
     this.#keys.adopt(id, sha256);
   }
 
-  /** A code that opens the session in a browser once, within a minute. */
-  issueCode(id: string): string {
-    return this.#keys.issueCode(id);
+  /** A code that opens the session in a browser once, within a minute, or so many milliseconds. */
+  issueCode(id: string, lifeMs?: number): string {
+    return this.#keys.issueCode(id, lifeMs);
   }
 
   /** An address of a session: `host` and `port` are one-time links for browsers, `path` is for programs with a token. `next` is relative to the session's base path. */
-  browserUrl(id: string, next: string, form: Form = 'host'): string {
+  browserUrl(id: string, next: string, form: Form = 'host', lifeMs?: number): string {
     if (form === 'path') return new URL(inside(this.#home(id), next), this.#options.hubUrl()).href;
-    return this.#openUrl(id, next, form, { code: this.issueCode(id) });
+    return this.#openUrl(id, next, form, { code: this.issueCode(id, lifeMs) });
   }
 
   /** A link that lets a browser in as somebody who may only so much, as often as it is opened until its end (rule Z1). */
@@ -138,7 +141,8 @@ export class Proxy {
     const home = this.#home(id);
     const hub = new URL(this.#options.hubUrl());
     const own = `${this.#hosts.scheme}://${id}${this.#hosts.suffix}${hub.port && `:${hub.port}`}`;
-    const origin = form === 'port' ? (this.#options.portUrl?.() ?? own) : own;
+    // Where sessions have no hosts of their own there is no other.
+    const origin = form === 'port' || this.#hosts.suffix === '' ? (this.#options.portUrl?.() ?? own) : own;
     const url = new URL(`${home}-/open`, origin);
     for (const [name, value] of Object.entries(opener)) url.searchParams.set(name, value);
     const path = inside(home, next).slice(home.length);

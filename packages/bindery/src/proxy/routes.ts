@@ -2,17 +2,19 @@ import { isAbsolute } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { decodeSegment } from './path.ts';
 
-/** Where a route leads: a UNIX socket, or a host and port. */
-export type Target = { readonly socketPath: string } | { readonly host: string; readonly port: number };
+/** Where a route leads: a UNIX socket, or a host and port, in the clear or by TLS. */
+export type Target = { readonly socketPath: string } | { readonly host: string; readonly port: number; readonly tls?: boolean };
 
 export interface Route {
   /** The session this route belongs to; a session may have several routes. */
   readonly id: string;
-  /** `/s/<id>/` or longer; begins and ends with a slash. */
+  /** `/s/<id>/` or longer; begins and ends with a slash. `/` takes all that no other does. */
   readonly prefix: string;
   readonly target: Target;
   /** What the session's own server wants to see in `Authorization`, e.g. `token abc`. */
   readonly authorization?: string | undefined;
+  /** The name, with its port, that the server goes by; `localhost` where nothing is said (rule R5). */
+  readonly host?: string | undefined;
   /** Who answers a part of what is below the prefix in the session's place. */
   readonly beside?: Beside | undefined;
   /** Whatever the caller wants to find again in `routes()`. */
@@ -72,7 +74,7 @@ export class RouteTable {
 
   find(segments: readonly string[]): Match {
     let branch = this.#root;
-    let best: Exclude<Match, 'hidden'>;
+    let best: Exclude<Match, 'hidden'> = branch.route && { route: branch.route, depth: 0 };
     for (let depth = 0; depth < segments.length; depth++) {
       if (branch.children.size === 0) break;
       const name = decodeSegment(segments[depth] ?? '');
@@ -117,7 +119,7 @@ function prune(branch: Branch, names: readonly string[], depth: number): boolean
 
 function check({ id, prefix, target }: Route): void {
   if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(id)) throw new BinderyError('request_invalid', `${id} is no session id.`);
-  if (!/^\/(?:[\w.~!$&'()*+,;=:@-]+\/)+$/.test(prefix) || /\/\.{1,2}\//.test(prefix))
+  if (!/^\/(?:[\w.~!$&'()*+,;=:@-]+\/)*$/.test(prefix) || /\/\.{1,2}\//.test(prefix))
     throw new BinderyError('request_invalid', `${prefix} is no route: it begins and ends with a slash and has no empty or dot segments.`);
   const fits =
     'socketPath' in target

@@ -1,9 +1,11 @@
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectByTls } from 'node:tls';
 import type { IncomingMessage } from 'node:http';
 import { problemAnswer, sendRaw, type Problem } from './answers.ts';
 import { requestHeaders, responseHeaders, type HeaderOrder } from './headers.ts';
 import type { Taps } from './activity.ts';
 import { parseHead, type AnswerHead } from './head.ts';
+import type { Target } from './routes.ts';
 
 /** Sees the bytes of one direction as they pass; never changes them. */
 export interface Tap {
@@ -28,12 +30,17 @@ const REFUSAL_MS = 2000;
 
 /** Hands an upgrade to the session and joins the two connections byte by byte, without taking frames apart (rules W1-W6). Returns a way to end it. */
 export function splice(req: IncomingMessage, client: Socket, head: Buffer, order: SpliceOrder): () => void {
-  const { target } = order.route;
-  const session = connect('socketPath' in target ? { path: target.socketPath } : { host: target.host, port: target.port });
+  const session = connectTo(order.route.target);
   session.write(upgradeHead(req, order), 'latin1');
   if (head.length > 0) client.unshift(head);
   new Negotiation(client, session, order).begin();
   return ender(client, session);
+}
+
+function connectTo(target: Target): Socket {
+  if ('socketPath' in target) return connect({ path: target.socketPath });
+  const { host, port } = target;
+  return target.tls === true ? connectByTls({ host, port, ...(isIP(host) ? {} : { servername: host }) }) : connect({ host, port });
 }
 
 /** Made apart, so that an open connection keeps nothing of its request alive. */

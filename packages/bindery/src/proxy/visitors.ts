@@ -35,6 +35,12 @@ export function visitorName({ role, until, path }: Visitor): string {
   return `${role}-${createHash('sha256').update(`${until} ${path}`).digest('hex').slice(0, 8)}`;
 }
 
+/** Where a link to a file leads, below a server's base address: to JupyterLab, or to the page of one notebook for who may not run code. */
+export function pageFor({ role, path }: Pick<Visitor, 'role' | 'path'>): string {
+  const file = path.split('/').map(encodeURIComponent).join('/');
+  return includes(role, 'execute') ? `lab/tree/${file}` : `-/notebook?${new URLSearchParams({ path })}`;
+}
+
 /** The one who may more; of two with one role the one who may longer. */
 export function stronger(one: Visitor | undefined, other: Visitor | undefined): Visitor | undefined {
   if (!one || !other) return one ?? other;

@@ -4,14 +4,11 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from '../base/log.ts';
 import { forkProgram, type ChildProcess } from '../base/run.ts';
 import { newKey } from '../base/secrets.ts';
+import type { JupyterAddress } from './jupyter-server.ts';
 
-/** A session's server, as the process that keeps its documents reaches it. */
-export interface SharedSession {
+/** A Jupyter server, as the process that keeps its documents reaches it. What is below its base address is asked for below the same path here. */
+export interface SharedSession extends JupyterAddress {
   readonly id: string;
-  /** `/s/<id>/` */
-  readonly basePath: string;
-  readonly socketPath: string;
-  readonly token: string;
 }
 
 export interface BesideOptions {
@@ -52,7 +49,7 @@ export class Beside {
     this.#sessions.set(session.id, session);
     const fresh = this.#child === undefined;
     await (this.#starting ??= this.#start());
-    if (!fresh) this.#tell({ type: 'put', ...put(session) });
+    if (!fresh) this.#tell({ type: 'put', ...session });
     return { socketPath: this.#socketPath, authorization: `Bearer ${this.#secret}` };
   }
 
@@ -126,7 +123,7 @@ export class Beside {
     // Whoever waits for it hears of it; nobody may.
     ready.catch(() => undefined);
     this.#tell({ type: 'begin', folder, socketPath: this.#socketPath, secret: this.#secret, level: log.level });
-    for (const session of this.#sessions.values()) this.#tell({ type: 'put', ...put(session) });
+    for (const session of this.#sessions.values()) this.#tell({ type: 'put', ...session });
     await ready;
   }
 
@@ -147,8 +144,4 @@ export class Beside {
     const child = this.#child;
     if (child?.connected) child.send(order, () => undefined);
   }
-}
-
-function put({ id, basePath, socketPath, token }: SharedSession): Readonly<Record<string, string>> {
-  return { id, url: `http://localhost${basePath}`, socketPath, token };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { WebSocket, type ClientOptions } from 'ws';
 import type { JsonObject } from '@bindery/rtc/json.ts';
-import type { JupyterAddress } from './jupyter-server.ts';
+import { credentials, type JupyterAddress } from './jupyter-server.ts';
 import { decodeMessage, encodeMessage, PROTOCOL, type KernelMessage, type KernelPath, type KernelProtocol } from './kernel-messages.ts';
 
 export interface ChannelOptions {
@@ -95,7 +95,7 @@ export class KernelChannel {
       ? `ws+unix:${address.socketPath}:${base.pathname}${path}`
       : new URL(path, base).href.replace(/^http/, 'ws');
     const options: ClientOptions = {
-      headers: { authorization: `token ${address.token}`, ...(address.socketPath ? { host: base.host } : {}) },
+      headers: { ...credentials(address), ...(address.socketPath ? { host: base.host } : {}) },
       perMessageDeflate: false,
       maxPayload: MOST_BYTES,
       handshakeTimeout: 60_000,

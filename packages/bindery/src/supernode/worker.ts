@@ -5,17 +5,18 @@ import { z } from 'zod';
 import { ROLES } from '@bindery/wire/roles.ts';
 import { makeLog } from '../base/log.ts';
 import { sameSecret } from '../base/secrets.ts';
+import { StateLock } from '../base/state-lock.ts';
 import { Collaboration } from './collaboration.ts';
 import type { Guest } from './guests.ts';
 
 /**
- * The process beside a hub that keeps the documents of its sessions (`beside.ts` starts it). It is told by its parent, over the channel that Node
- * makes between the two, where sessions are, and ends with it. Whoever comes to its socket needs the secret: that is the proxy alone.
+ * The process that keeps the documents of Jupyter servers, those of a hub's sessions or another (`beside.ts` starts it). It is told by its parent, over
+ * the channel that Node makes between the two, where they are, and ends with it. Whoever comes to its socket needs the secret: that is the proxy alone.
  */
 
 const Order = z.discriminatedUnion('type', [
   z.object({ type: z.literal('begin'), folder: z.string(), socketPath: z.string(), secret: z.string(), level: z.string() }),
-  z.object({ type: z.literal('put'), id: z.string(), url: z.string(), socketPath: z.string(), token: z.string() }),
+  z.object({ type: z.literal('put'), id: z.string(), url: z.string(), socketPath: z.string().optional(), token: z.string() }),
   z.object({ type: z.literal('flush'), id: z.string(), number: z.number() }),
   z.object({ type: z.literal('remove'), id: z.string() }),
 ]);
@@ -23,21 +24,29 @@ type Order = z.infer<typeof Order>;
 type Begin = Extract<Order, { type: 'begin' }>;
 type Put = Extract<Order, { type: 'put' }>;
 
-/** Which session a path is of, below `/s/`. */
-const SESSION = /^\/s\/([^/]+)\//;
+/** Milliseconds that one may take to end whose parent has gone, and that the next one waits for it (D8). */
+const END_MS = 15_000;
+const WAIT_MS = 20_000;
 
 class Worker {
   readonly #begin: Begin;
   readonly #log;
+  /** Held until this process ends, in whatever way; before it is had, nothing is touched. */
+  readonly #lock: Promise<StateLock>;
   readonly #sessions = new Map<string, Promise<Collaboration>>();
+  /** Ids of sessions by the path that they are below. */
+  readonly #places = new Map<string, string>();
 
   constructor(begin: Begin) {
     this.#begin = begin;
     this.#log = makeLog(begin.level);
+    this.#lock = StateLock.await(begin.folder, 'documents', WAIT_MS);
+    this.#lock.catch(() => undefined);
   }
 
   async listen(): Promise<void> {
     const { socketPath } = this.#begin;
+    await this.#lock;
     const server = createServer({ noDelay: true }, (request, response) => {
       this.#of(request.url).then(
         async (found) => {
@@ -65,13 +74,16 @@ class Worker {
   put({ id, url, socketPath, token }: Put): void {
     const { folder, secret } = this.#begin;
     if (this.#sessions.has(id)) return;
-    const opening = Collaboration.open({
-      address: { url, socketPath, token },
-      folder: join(folder, id),
-      guestOf: (request) => guestOf(request, secret),
-      log: this.#log,
-    });
+    const opening = this.#lock.then(async () =>
+      Collaboration.open({
+        address: { url, socketPath, token },
+        folder: join(folder, id),
+        guestOf: (request) => guestOf(request, secret),
+        log: this.#log,
+      }),
+    );
     this.#sessions.set(id, opening);
+    this.#places.set(new URL(url).pathname, id);
     opening.catch((error: unknown) => this.#log.error({ err: error, session: id }, 'the documents of a session could not be opened'));
   }
 
@@ -82,6 +94,7 @@ class Worker {
   async remove(id: string): Promise<void> {
     const session = await this.#sessions.get(id)?.catch(() => undefined);
     this.#sessions.delete(id);
+    for (const [place, of] of this.#places) if (of === id) this.#places.delete(place);
     await session?.close({ forget: true });
   }
 
@@ -90,7 +103,10 @@ class Worker {
   }
 
   async #of(url = ''): Promise<Collaboration | undefined> {
-    return this.#sessions.get(SESSION.exec(url)?.[1] ?? '');
+    // A session's is `/s/<id>/`; no other place begins so.
+    const known =
+      this.#places.get(url.slice(0, url.indexOf('/', 3) + 1)) ?? [...this.#places].find(([place]) => url.startsWith(place))?.[1];
+    return this.#sessions.get(known ?? '');
   }
 }
 
@@ -121,11 +137,17 @@ async function obey(order: Order): Promise<void> {
 }
 
 async function end(): Promise<void> {
+  setTimeout(() => process.exit(1), END_MS).unref();
   await worker?.close();
   process.exit(0);
 }
 
-process.on('message', (message) => void obey(Order.parse(message)));
+process.on('message', (message) => {
+  obey(Order.parse(message)).catch((error: Error) => {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  });
+});
 // Without its parent nobody finds it; what it has is on the disk.
 process.once('disconnect', () => void end());
 // A terminal's Ctrl-C reaches all processes of its group: the parent decides when this one ends.
