@@ -1,10 +1,12 @@
-// docs/reference/ is made from the code that it describes: commands, settings, errors. `--check` only compares.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+// docs/reference/ is made from the code that it describes: commands, settings, errors, the GraphQL schema; so is the GraphQL client's
+// `operations.gen.ts`. `--check` only compares.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { ERRORS } from '../packages/wire/src/errors.ts';
 import { EXIT } from '../packages/bindery/src/cli/exit.ts';
 import { program } from '../packages/bindery/src/cli/cli.ts';
 import { configKeys, type ConfigKey } from '../packages/bindery/src/base/config-keys.ts';
 import { plain, type Terminal } from '../packages/bindery/src/cli/terminal.ts';
+import { OPERATIONS_FILE, operationsModule, SCHEMA_FILE } from './graphql-operations.ts';
 
 const FOLDER = 'docs/reference';
 const MADE = '<!-- Made by scripts/reference.ts: change the code, then run `node scripts/reference.ts`. -->\n';
@@ -119,20 +121,33 @@ function cell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('*.', '\\*.');
 }
 
-const pages: Record<string, string> = { 'cli.md': cliPage(), 'configuration.md': configurationPage(), 'errors.md': errorsPage() };
-const stale = Object.entries(pages).filter(([name, text]) => {
+function graphqlPage(): string {
+  return `# GraphQL\n\n${MADE}\n${GRAPHQL_INTRO}\n\`\`\`graphql\n${readFileSync(SCHEMA_FILE, 'utf8').trimEnd()}\n\`\`\`\n`;
+}
+
+const GRAPHQL_INTRO = `What a session answers at \`/s/<id>/graphql\`: [how to ask it](../how-to/graphql.md), and
+[its rules](../../packages/bindery/src/graphql/SPEC.md). A refusal has the code of [an error](errors.md) in \`extensions.code\`.
+`;
+
+const pages: Record<string, string> = {
+  [`${FOLDER}/cli.md`]: cliPage(),
+  [`${FOLDER}/configuration.md`]: configurationPage(),
+  [`${FOLDER}/errors.md`]: errorsPage(),
+  [`${FOLDER}/graphql.md`]: graphqlPage(),
+  [OPERATIONS_FILE]: operationsModule(),
+};
+const stale = Object.entries(pages).filter(([file, text]) => {
   try {
-    return readFileSync(`${FOLDER}/${name}`, 'utf8') !== text;
+    return readFileSync(file, 'utf8') !== text;
   } catch {
     return true;
   }
 });
 if (process.argv.includes('--check')) {
-  for (const [name] of stale) console.log(`${FOLDER}/${name} is not up to date: node scripts/reference.ts`);
+  for (const [file] of stale) console.log(`${file} is not up to date: node scripts/reference.ts`);
   process.exit(stale.length > 0 ? 1 : 0);
 }
-mkdirSync(FOLDER, { recursive: true });
-for (const [name, text] of stale) {
-  writeFileSync(`${FOLDER}/${name}`, text);
-  console.log(`${FOLDER}/${name}`);
+for (const [file, text] of stale) {
+  writeFileSync(file, text);
+  console.log(file);
 }

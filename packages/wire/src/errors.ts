@@ -312,6 +312,24 @@ export const ERRORS = {
     title: 'The file is not a notebook that can be shared.',
     hint: 'Open it as text to see what is wrong. A notebook of an old format is converted by: jupyter nbconvert --to notebook.',
   },
+  file_exists: {
+    status: 409,
+    retryable: false,
+    title: 'There is a file of this name already.',
+    hint: 'Choose another name, or delete that file first.',
+  },
+  query_too_costly: {
+    status: 400,
+    retryable: false,
+    title: 'The GraphQL operation asks for more than is answered at once.',
+    hint: 'Ask for less: fewer fields, smaller lists (first), a part of the cells (offset), or in several operations.',
+  },
+  query_invalid: {
+    status: 400,
+    retryable: false,
+    title: 'The GraphQL operation is not one that this server knows.',
+    hint: 'The message names the place. The schema is in docs/reference/graphql.md, and the server tells it by introspection.',
+  },
   room_closed: {
     status: 409,
     retryable: false,

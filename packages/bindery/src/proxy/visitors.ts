@@ -56,8 +56,10 @@ const BELOW_EXECUTE: readonly (readonly [methods: readonly string[], pattern: Re
   [['PUT'], /^api\/collaboration\/session\/(?<file>.*)$/],
   // Who knows its name has seen the document.
   [['GET', 'HEAD'], /^api\/bindery\/blobs\/[0-9a-f]{64}$/],
+  // Field by field it is decided there.
+  [['GET', 'HEAD', 'POST'], /^graphql$/],
 ];
-const ROOMS = /^api\/(?:collaboration\/room|bindery\/(?:room|y))\/./;
+const ROOMS = /^(?:graphql$|api\/(?:collaboration\/room|bindery\/(?:room|y))\/.)/;
 
 /** Whether a visitor may send this request, by a table of role, method and path (rule Z3). */
 export function mayAsk({ role, path }: Visitor, method: string, tail: string, isUpgrade: boolean): boolean {

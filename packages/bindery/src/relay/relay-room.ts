@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import * as Y from 'yjs';
 import type { JsonObject } from '@bindery/rtc/json.ts';
+import { Listeners } from '@bindery/rtc/observable.ts';
 import { VERSION, type ClientFrame, type Welcome } from '@bindery/rtc/room/frames.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
 import { Audience, closeReason, type Member, type Seat } from './audience.ts';
@@ -33,6 +34,7 @@ export class RelayRoom {
   readonly #log: RoomLog;
   readonly #run = crypto.randomUUID();
   readonly #presence = new Presence();
+  readonly #stateListeners = new Listeners();
   readonly #audience: Audience;
   #arrived: Arrival[] = [];
   #arrivedBytes = 0;
@@ -78,6 +80,11 @@ export class RelayRoom {
   /** What those who are there say of themselves. */
   get states(): JsonObject[] {
     return this.#presence.states();
+  }
+
+  /** Calls `heard` when they say something else, come or go. Returns what ends it. */
+  watchStates(heard: () => void): () => void {
+    return this.#stateListeners.add(heard);
   }
 
   /** True when it was closed, or its log failed: everybody was sent away, and it has to be opened anew. */
@@ -130,7 +137,7 @@ export class RelayRoom {
     if (!seat) return;
     this.#audience.leave(seat);
     const states = this.#presence.leave(seat);
-    if (states) this.#audience.tellAll({ type: 'awareness', states });
+    if (states) this.#tellStates(states);
   }
 
   /** Sends everybody away to come again, and comes when all that was taken is safe, or cannot be. */
@@ -171,8 +178,13 @@ export class RelayRoom {
       const { user, dialect } = seat.member;
       const states = this.#presence.take(seat, user, frame.states, dialect.manners);
       // A lenient one takes the connection for dead if it never hears itself (Y4).
-      if (states) this.#audience.tellAll({ type: 'awareness', states }, dialect.manners === 'lenient' ? undefined : seat);
+      if (states) this.#tellStates(states, dialect.manners === 'lenient' ? undefined : seat);
     }
+  }
+
+  #tellStates(states: Uint8Array, except?: Seat): void {
+    this.#audience.tellAll({ type: 'awareness', states }, except);
+    this.#stateListeners.tell();
   }
 
   async #save(seat: Seat, id: number): Promise<void> {

@@ -6,8 +6,8 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
-import type { Dialect } from './dialect.ts';
-import { closeReason } from './audience.ts';
+import { OWN, type Dialect } from './dialect.ts';
+import { closeReason, type Member } from './audience.ts';
 import type { Occupant } from './occupant.ts';
 import { RelayRoom } from './relay-room.ts';
 import { socketMember } from './socket-member.ts';
@@ -124,6 +124,21 @@ export class Relay {
     const room = await this.#room(name);
     this.#plan(name);
     return room;
+  }
+
+  /**
+   * The room, which stays in memory until it is left, as if somebody were there who says nothing. `ended` is told when it is closed before. Fails with a
+   * `Refusal` where it can't be filled.
+   */
+  async stay(name: string, ended: () => void): Promise<{ readonly room: RelayRoom; readonly leave: () => void }> {
+    const room = await this.room(name);
+    const member: Member = { role: 'read', dialect: OWN, user: {}, send: () => undefined, waiting: () => 0, close: ended };
+    const leave = (): void => {
+      room.leave(member);
+      if (room.size === 0) this.#plan(name);
+    };
+    room.enter(member);
+    return { room, leave };
   }
 
   /** The room if it is in memory. */

@@ -472,6 +472,8 @@ describe('the documents of a Jupyter server', () => {
       ['PUT', 'api/collaboration/session/a'],
       ['GET', 'api/collaboration/room/json:notebook:a'],
       ['POST', 'api/kernels/1-2/execute'],
+      ['POST', 'graphql'],
+      ['GET', 'graphql', 'query={__typename}'],
       ['PATCH', 'api/contents/a/b.txt'],
       ['DELETE', 'api/contents/a'],
       ['GET', 'api/contents/a', 'type=file&content=0&hash=1'],
@@ -484,6 +486,8 @@ describe('the documents of a Jupyter server', () => {
       ['POST', 'api/kernels/1/interrupt'],
       ['GET', 'lab/tree/api/collaboration/'],
       ['DELETE', 'api/kernels/1'],
+      ['POST', 'graphql/a'],
+      ['GET', 'files/graphql'],
     ] as const;
     for (const [method, tail, query = ''] of ours) assert.equal(isOurs(method, tail, query), true, tail);
     for (const [method, tail, query = ''] of theirs) assert.equal(isOurs(method, tail, query), false, tail);

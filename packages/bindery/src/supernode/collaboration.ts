@@ -2,12 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { z } from 'zod';
 import { BinderyError } from '@bindery/wire/errors.ts';
+import { Graphql } from '../graphql/graphql.ts';
 import { Turns } from '../base/turns.ts';
 import { percentDecoded, withoutSlashes } from '../base/within.ts';
 import { DOCPROVIDER } from '../relay/dialect.ts';
 import { roomOf } from '../relay/places.ts';
 import type { Admission } from '../relay/relay.ts';
 import { Documents, isRoomName, isShareable, type DocumentsOptions } from './documents.ts';
+import { GuestDesk, understood } from './guest-desk.ts';
 import { mayReach, mustReach, mustRun, ownerOf, type Guest } from './guests.ts';
 import { encoded, JupyterError, JupyterServer, type Answer, type JupyterAddress } from './jupyter-server.ts';
 
@@ -15,6 +17,8 @@ export interface CollaborationOptions extends Pick<DocumentsOptions, 'folder' | 
   readonly address: JupyterAddress;
   /** Who sent a request; undefined for somebody who may do nothing at all. */
   readonly guestOf: (request: IncomingMessage) => Guest | undefined;
+  /** The page for GraphQL by hand, relative to the server's base address, where there is one. */
+  readonly graphqlPage?: string;
 }
 
 const MOST_BODY = 1024 * 1024;
@@ -35,6 +39,7 @@ const Rename = z.object({ path: z.string().max(LONGEST_PATH) });
 /** No file that a page knows is older. */
 const LONG_AGO = new Date(0).toISOString();
 
+const NO_ROLE = 'Nobody may enter without a role.';
 const NOT_OFFERED = 'This server keeps no timeline and no forks of documents.';
 
 /** A request that was taken is done, also when who asked has gone. */
@@ -64,12 +69,14 @@ export class Collaboration {
   readonly #server: JupyterServer;
   readonly #base: string;
   readonly #turns = new Turns();
+  readonly #graphql: Graphql;
   #documents!: Documents;
 
   private constructor(options: CollaborationOptions) {
     this.#options = options;
     this.#server = new JupyterServer(options.address);
     this.#base = new URL(options.address.url).pathname;
+    this.#graphql = new Graphql({ log: options.log, page: options.graphqlPage, understood });
   }
 
   static async open(options: CollaborationOptions): Promise<Collaboration> {
@@ -85,6 +92,11 @@ export class Collaboration {
 
   /** Answers a request that `isOurs`. Never throws. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const guest = this.#options.guestOf(request);
+    if (guest && this.#tail(request) === 'graphql') {
+      await this.#graphql.handle(request, response, this.#desk(guest));
+      return;
+    }
     const { status, type, text, headers = {} } = await this.#answer(request).catch((error: unknown): Reply => problem(error));
     response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...headers });
     response.end(text);
@@ -92,6 +104,11 @@ export class Collaboration {
 
   /** Takes an upgrade over. Never throws. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (this.#tail(request) === 'graphql') {
+      const guest = this.#options.guestOf(request);
+      this.#graphql.upgrade(request, socket, head, guest ? this.#desk(guest) : NO_ROLE);
+      return;
+    }
     this.#documents.upgrade(request, socket, head);
   }
 
@@ -102,8 +119,13 @@ export class Collaboration {
 
   /** Saves, sends everybody away to come again, and ends. With `forget`, what is kept on the disk goes too. */
   async close(how: { readonly forget: boolean } = { forget: false }): Promise<void> {
+    this.#graphql.close();
     await this.#documents.close(how);
     await this.#server.close();
+  }
+
+  #desk(guest: Guest): GuestDesk {
+    return new GuestDesk({ documents: this.#documents, server: this.#server, turns: this.#turns }, guest);
   }
 
   async #answer(request: IncomingMessage): Promise<Reply> {
@@ -212,7 +234,7 @@ export class Collaboration {
 
   #admit(request: IncomingMessage): Admission | string {
     const guest = this.#options.guestOf(request);
-    if (!guest) return 'Nobody may enter without a role.';
+    if (!guest) return NO_ROLE;
     const tail = this.#tail(request);
     const query = new URLSearchParams(request.url?.split('?')[1] ?? '');
     const stock = decoded(/^api\/collaboration\/room\/(.+)$/.exec(tail)?.[1]);
@@ -230,6 +252,7 @@ export class Collaboration {
 export function isOurs(method: string, tail: string, query: string): boolean {
   if (method === 'GET' && tail.startsWith('api/contents/')) return isCheck(query);
   return (
+    tail === 'graphql' ||
     /^api\/(?:collaboration|bindery)\//.test(tail) ||
     (method === 'POST' && /^api\/kernels\/[^/]+\/execute$/.test(tail)) ||
     ((method === 'PATCH' || method === 'DELETE') && /^api\/contents\/[^?]/.test(tail) && !/\/checkpoints(?:\/[^/]*)?$/.test(tail))

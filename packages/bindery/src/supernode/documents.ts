@@ -40,7 +40,7 @@ export interface DocumentsOptions {
 }
 
 /** The room of what the Jupyter server itself has: its kernels, sessions and the like. */
-const SERVER_ROOM = 'server';
+export const SERVER_ROOM = 'server';
 /** A room that is no file: of fewer than three parts. */
 const TRANSIENT = /^[^:/]*(?::[^:/]*)?$/;
 const FILE_ROOM = /^(?<format>[a-z0-9]+):(?<type>[a-z]+):(?<id>[\w-]+)$/;
@@ -186,6 +186,23 @@ export class Documents {
   /** Whoever looks at this folder sees at once what was done in it. */
   #lookAt(path: string | undefined): void {
     for (const folder of this.#folders.values()) if (folder.path === path) void folder.look();
+  }
+
+  /** A room, opened if it is not. @throws Refusal where it can't be */
+  async room(name: string): Promise<RelayRoom> {
+    return this.#relay.room(name);
+  }
+
+  /** The same, for somebody who goes on looking at it (`Relay.stay`). */
+  async stay(name: string, ended: () => void): Promise<{ readonly room: RelayRoom; readonly leave: () => void }> {
+    return this.#relay.stay(name, ended);
+  }
+
+  /** The document of the server's tables, as they are now. */
+  async tables(): Promise<RelayRoom> {
+    const room = await this.#relay.room(SERVER_ROOM);
+    await this.#mirror?.look();
+    return room;
   }
 
   async #occupy(name: string, room: RelayRoom): Promise<Occupant | undefined> {

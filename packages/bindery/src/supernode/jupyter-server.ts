@@ -160,6 +160,7 @@ function model(text: string): FileModel {
   };
 }
 
+/** What an answer of the API says, where it says something. */
 export function messageOf(text: string): string | undefined {
   try {
     const { message } = JSON.parse(text) as { message?: unknown };
