@@ -15,6 +15,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rolldownOptions: { input: ['index.html', 'rtc-todo.html', 'rtc-lumino.html', 'notebook.html'] },
+    rolldownOptions: { input: ['index.html', 'rtc-todo.html', 'rtc-lumino.html', 'notebook.html', 'graphql.html'] },
   },
 });

@@ -44,7 +44,7 @@ async function supernode(terminal: Terminal, config: Config, flags: SupernodeFla
   interrupt.onForce(() => process.exit(EXIT.interrupted));
   const { namedServer, notedToken } = await import('../supernode/server-address.ts');
   const { serveSupernode } = await import('../supernode/supernode-server.ts');
-  const { notebookPage } = await import('../hub/notebook-page.ts');
+  const { insidePage } = await import('../hub/inside-page.ts');
   const web = fileURLToPath(new URL('../../../web/dist', import.meta.url));
   const named = namedServer(flags.server);
   const token = (await tokenIn(flags.tokenFile)) ?? named.token ?? config.supernode.token ?? (await notedToken(named, terminal.env)) ?? '';
@@ -52,7 +52,7 @@ async function supernode(terminal: Terminal, config: Config, flags: SupernodeFla
     config,
     clock: systemClock,
     address: { ...named, token },
-    page: (name, request, response) => notebookPage(web, name, request, response),
+    page: (name, request, response) => insidePage(web, name, request, response),
   });
   const { url, port, enterUrl, keyFile, folder, jupyterVersion } = server;
   if (flags.json) terminal.out(`${JSON.stringify({ url, enterUrl, pid: process.pid, keyFile, jupyterVersion })}\n`);

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { includes } from '@bindery/wire/roles.ts';
 import type { Visitor } from '../proxy/visitors.ts';
-import { notebookPage } from './notebook-page.ts';
+import { insidePage } from './inside-page.ts';
 import type { Sessions } from './sessions.ts';
 
 /**
  * What a page inside a session may ask its hub, below `/s/<id>/-/`: `status` tells when the session will end and why,
- * `keep-alive` puts that off, for whoever may run code; `notebook` is the page of one notebook. The proxy has checked that the session's own page asks.
+ * `keep-alive` puts that off, for whoever may run code; `notebook` and `graphql` are pages. The proxy has checked that the session's own page asks.
  */
 export function sessionPages(
   sessions: Sessions,
@@ -22,7 +22,7 @@ export function sessionPages(
     res.end(JSON.stringify(view));
   };
   return (id, name, { role }, req, res) => {
-    if (notebookPage(web, name, req, res)) return true;
+    if (insidePage(web, name, req, res)) return true;
     const isStatus = name === 'status' && req.method === 'GET';
     const isKeepAlive = name === 'keep-alive' && req.method === 'POST' && includes(role, 'execute');
     if (!isStatus && !isKeepAlive) return false;

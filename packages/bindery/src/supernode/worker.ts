@@ -79,6 +79,7 @@ class Worker {
         address: { url, socketPath, token },
         folder: join(folder, id),
         guestOf: (request) => guestOf(request, secret),
+        graphqlPage: '-/graphql',
         log: this.#log,
       }),
     );

@@ -21,15 +21,21 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+/** By the names at which they are asked for. */
+const PAGES: ReadonlyMap<string, string> = new Map([
+  ['notebook', 'notebook.html'],
+  ['graphql', 'graphql.html'],
+]);
+
 /**
- * The page of one notebook, `notebook?path=…`, and what it is made of, `assets/…`, for whoever is inside the session: what it then may read and do,
- * each request and room decides. False where the name is neither.
+ * Pages for whoever is inside a session: that of one notebook, `notebook?path=…`, that to ask by GraphQL, `graphql`, and what they are made of,
+ * `assets/…`. What they then may read and do, each request and room decides. False where the name is neither.
  * @param web folder of the built pages
  */
-export function notebookPage(web: string, name: string, { method }: IncomingMessage, res: ServerResponse): boolean {
-  const asset = /^assets\/[\w-]+\.(?:js|css|svg)$/.test(name);
-  if ((name !== 'notebook' && !asset) || (method !== 'GET' && method !== 'HEAD')) return false;
-  const file = asset ? name : 'notebook.html';
+export function insidePage(web: string, name: string, { method }: IncomingMessage, res: ServerResponse): boolean {
+  const file = PAGES.get(name) ?? (/^assets\/[\w-]+\.(?:js|css|svg)$/.test(name) ? name : undefined);
+  if (file === undefined || (method !== 'GET' && method !== 'HEAD')) return false;
+  const isAsset = file === name;
   readFile(join(web, file)).then(
     (bytes) => {
       res.writeHead(200, {
@@ -39,7 +45,7 @@ export function notebookPage(web: string, name: string, { method }: IncomingMess
         'cross-origin-opener-policy': 'same-origin',
         'referrer-policy': 'same-origin',
         'x-content-type-options': 'nosniff',
-        'cache-control': asset ? 'private, max-age=31536000, immutable' : 'no-cache',
+        'cache-control': isAsset ? 'private, max-age=31536000, immutable' : 'no-cache',
       });
       res.end(method === 'HEAD' ? undefined : bytes);
     },
