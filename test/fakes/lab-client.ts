@@ -5,7 +5,7 @@ import { yMessage } from './y-message.ts';
 
 /** A document as JupyterLab's docprovider keeps it: the messages that it sends, and nothing of what it shows. */
 export class LabClient {
-  readonly doc = new Y.Doc();
+  readonly doc: Y.Doc;
   /** The server's answers to `save`, in order. */
   readonly saves: string[] = [];
   readonly #socket: WebSocket;
@@ -13,7 +13,9 @@ export class LabClient {
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
   #asked = 0;
 
-  constructor(url: string, options: ClientOptions) {
+  /** @param doc what it has already, when it comes again */
+  constructor(url: string, options: ClientOptions, doc = new Y.Doc()) {
+    this.doc = doc;
     this.#socket = new WebSocket(url, options);
     this.closed = new Promise((resolve) => {
       this.#socket.once('close', (code, reason) => resolve({ code, reason: reason.toString() }));
@@ -23,9 +25,11 @@ export class LabClient {
     this.#socket.on('close', (code, reason) => this.#synced.reject(new Error(`${code} ${reason.toString()}`)));
     this.#socket.on('open', () => this.#say(0, 0, Y.encodeStateVector(this.doc)));
     this.#socket.on('message', (data: Buffer) => this.#hear(data));
-    this.doc.on('update', (update: Uint8Array, origin) => {
+    const tell = (update: Uint8Array, origin: unknown): void => {
       if (origin !== this) this.#say(0, 2, update);
-    });
+    };
+    this.doc.on('update', tell);
+    this.#socket.on('close', () => this.doc.off('update', tell));
   }
 
   /** Comes when it has what the server had. */

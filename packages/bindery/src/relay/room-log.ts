@@ -1,6 +1,7 @@
 import { open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
+import { syncFolder } from '../base/durable.ts';
 import { HEAD, MAGIC, readRecords, record } from './record.ts';
 
 /** Bytes that may wait for the disk (L8). */
@@ -198,15 +199,6 @@ async function replace(file: string, lineage: string, updates: readonly Uint8Arr
 
 async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length;) done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Puts what stands behind `end` aside, and cuts it off (L5). */

@@ -342,7 +342,7 @@ describe('executions', () => {
     assert.equal(notebook.as('server').cells.get('c2')?.executionState, 'idle');
     assert.deepEqual(await notebook.ended(id), {
       status: 'abort',
-      message: 'The server stopped while it ran; outputs since then are lost.',
+      message: 'The connection to the kernel was lost while it ran; outputs since then are lost.',
     });
     assert.equal(notebook.as('server').cells.get('c0')?.executionState, 'idle');
     // Set back by somebody while no server was there: it ran once, and does not again.

@@ -28,6 +28,8 @@ export interface ExecutionsOptions {
   /** Told when a document can't be edited any more, and was let go: it has to be attached anew. */
   readonly failed?: (document: string, error: Error) => void;
   readonly clock?: Clock;
+  /** Milliseconds after which a kernel that does not answer is asked whether it will: 10,000. */
+  readonly doubtMs?: number;
 }
 
 /** A document, and all that is done in it. */
@@ -161,6 +163,7 @@ export class Executions {
       gone: () => {
         if (this.#queues.get(kernel) === queue) this.#queues.delete(kernel);
       },
+      doubtMs: this.#options.doubtMs,
     });
     this.#queues.set(kernel, queue);
     return queue;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { writeDurably } from '../base/durable.ts';
 
 const Stored = z.record(z.string(), z.string());
 
@@ -78,11 +79,7 @@ export class FileIds {
   }
 
   #write(): Promise<void> {
-    const write = async (): Promise<void> => {
-      const part = `${this.#file}.part`;
-      await writeFile(part, JSON.stringify(Object.fromEntries(this.#paths)), { mode: 0o600 });
-      await rename(part, this.#file);
-    };
+    const write = async (): Promise<void> => writeDurably(this.#file, JSON.stringify(Object.fromEntries(this.#paths)));
     this.#lastWrite = this.#lastWrite.then(write, write);
     return this.#lastWrite;
   }

@@ -12,10 +12,13 @@ export const WORDS = {
   restarted: 'The kernel was restarted.',
   gone: 'There is no such kernel any more.',
   failed: 'An earlier one of the same run failed.',
-  lost: 'The server stopped while it ran; outputs since then are lost.',
+  lost: 'The connection to the kernel was lost while it ran; outputs since then are lost.',
 } as const;
 
 const PROBE_MS = 1000;
+/** Milliseconds without an answer after which is asked whether one will come: doubled each time, as a kernel that runs something says nothing else. */
+const DOUBT_MS = 10_000;
+const LONGEST_DOUBT_MS = 300_000;
 /** Executions that have ended whose late outputs are still shown; questions that wait for an answer. */
 const MOST_ENDED = 200;
 const MOST_WAITING = 1000;
@@ -33,6 +36,8 @@ export interface KernelQueueOptions {
   /** What the kernel says of itself, and whether it is busy. */
   readonly tell: (news: { readonly status?: string; readonly info?: JsonObject }) => void;
   readonly gone: () => void;
+  /** Milliseconds without an answer until the first doubt: 10,000. */
+  readonly doubtMs?: number | undefined;
 }
 
 /** What one kernel has to run, one after another, and the connection to it. */
@@ -46,14 +51,16 @@ export class KernelQueue implements ChannelListener {
   readonly #byMessage = new Map<string, Execution>();
   #questions: { readonly type: string; readonly content: JsonObject; readonly answer: (content: JsonObject | undefined) => void }[] = [];
   readonly #answers = new Map<string, (content: JsonObject | undefined) => void>();
-  #probe = '';
-  #probed: readonly Execution[] = [];
+  /** Questions who the kernel is, each with what had been sent before and had no answer. */
+  readonly #probes = new Map<string, readonly Execution[]>();
+  #doubtMs: number;
   #isKnown = false;
   #isRestarting = false;
   #probeTimer: NodeJS.Timeout | undefined;
 
   constructor(options: KernelQueueOptions) {
     this.#options = options;
+    this.#doubtMs = options.doubtMs ?? DOUBT_MS;
     this.#channel = new KernelChannel({ address: options.address, kernel: options.kernel, session: options.session, listener: this });
   }
 
@@ -124,6 +131,7 @@ export class KernelQueue implements ChannelListener {
   }
 
   opened(): void {
+    this.#probes.clear();
     this.#ask();
   }
 
@@ -145,7 +153,8 @@ export class KernelQueue implements ChannelListener {
     const id = parent.msg_id ?? '';
     for (const execution of this.#active()) if (execution.isSent) execution.count(message);
     if (header.msg_type.startsWith('comm_') && message.channel === 'iopub') this.#options.comm(message, this.#byMessage.get(id));
-    if (header.msg_type === 'kernel_info_reply' && id === this.#probe) this.#known(header.session, content);
+    const probed = header.msg_type === 'kernel_info_reply' ? this.#probes.get(id) : undefined;
+    if (probed) this.#known(header.session, content, probed);
     else if (header.msg_type === 'status') this.#status(content['execution_state']);
     else if (header.msg_type === 'shutdown_reply' && content['restart'] === true) this.#restarted(WORDS.restarted);
     this.#byMessage.get(id)?.take(message);
@@ -174,20 +183,33 @@ export class KernelQueue implements ChannelListener {
   #ask(): void {
     clearTimeout(this.#probeTimer);
     if (!this.#channel.isOpen) return;
-    this.#probed = this.#active().filter(({ isSent }) => isSent);
-    this.#probe = this.#channel.send('shell', 'kernel_info_request', {});
+    const sent = this.#active().filter(({ isSent }) => isSent);
+    this.#probes.set(this.#channel.send('shell', 'kernel_info_request', {}), sent);
     // What is sent to a process that is about to end may never be answered.
     if (this.#isRestarting) this.#probeTimer = setTimeout(() => this.#ask(), PROBE_MS);
+    else this.#doubt();
   }
 
-  #known(process: string, info: JsonObject): void {
+  /**
+   * Asks again, more and more rarely, as long as an answer is due: a Jupyter server loses messages, of which it tells nobody, while it gets over
+   * a connection that ended as it was being made.
+   */
+  #doubt(): void {
     clearTimeout(this.#probeTimer);
-    this.#probe = '';
+    this.#probeTimer = setTimeout(() => {
+      if (this.#probes.size > 0 || this.#active().some(({ isSent }) => isSent)) this.#ask();
+    }, this.#doubtMs);
+    this.#doubtMs = Math.min(2 * this.#doubtMs, LONGEST_DOUBT_MS);
+  }
+
+  #known(process: string, info: JsonObject, probed: readonly Execution[]): void {
+    clearTimeout(this.#probeTimer);
+    this.#probes.clear();
     const { lives, kernel, session } = this.#options;
     // Kernels that call their messages by their client's name tell nothing of themselves.
     const isSame = process === session || lives.isSame(kernel, process);
     if (!isSame && !this.#isRestarting) void this.#abortAll(WORDS.restarted);
-    for (const execution of this.#probed) if (!execution.isEnded && !execution.hasReply) this.#lose(execution);
+    for (const execution of probed) if (!execution.isEnded && !execution.hasReply) this.#lose(execution);
     this.#isKnown = true;
     this.#isRestarting = false;
     this.#options.tell({ info });
@@ -234,6 +256,8 @@ export class KernelQueue implements ChannelListener {
       id: execution.messageId,
       metadata: cell === null ? {} : { cellId: cell },
     });
+    this.#doubtMs = this.#options.doubtMs ?? DOUBT_MS;
+    this.#doubt();
   }
 
   #follow(execution: Execution): void {

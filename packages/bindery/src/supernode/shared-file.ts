@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path/posix';
 import * as Y from 'yjs';
 import { z } from 'zod';
 import type { JsonObject } from '@bindery/rtc/json.ts';
+import { writeDurably } from '../base/durable.ts';
 import type { Logger } from '../base/log.ts';
 import type { Occupant, SaveStatus } from '../relay/occupant.ts';
 import type { RelayRoom } from '../relay/relay-room.ts';
@@ -306,8 +307,7 @@ export class SharedFile implements Occupant {
     const { baseFile } = this.#options;
     this.#base = base;
     this.#next = next;
-    await writeFile(`${baseFile}.part`, JSON.stringify({ base: base.text, ...(next ? { next: next.text } : {}) }), { mode: 0o600 });
-    await rename(`${baseFile}.part`, baseFile);
+    await writeDurably(baseFile, JSON.stringify({ base: base.text, ...(next ? { next: next.text } : {}) }));
   }
 
   #warn(what: string, error: Error): void {

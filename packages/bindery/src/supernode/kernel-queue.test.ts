@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, test } from 'node:test';
+import { WebSocketServer } from 'ws';
+import { listening } from '../../../../test/fakes/proxied-session.ts';
+import { SharedNotebook } from '../../../../test/fakes/shared-notebook.ts';
+import { FolderBlobs } from './blobs.ts';
+import { Executions } from './executions.ts';
+import { decodeMessage, encodeMessage, PROTOCOL, type KernelMessage } from './kernel-messages.ts';
+
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).toReversed()) await end();
+});
+
+/** A kernel that answers everything at once, behind a server that loses the messages for which `isLost` says so. */
+async function weakKernel(isLost: (message: KernelMessage) => boolean): Promise<{ url: string; executed: string[] }> {
+  const executed: string[] = [];
+  const server = createServer();
+  const sockets = new WebSocketServer({ server });
+  sockets.on('connection', (socket) =>
+    socket.on('message', (data: Buffer, isBinary) => {
+      const asked = decodeMessage(data, isBinary, PROTOCOL);
+      if (isLost(asked)) return;
+      const { header } = asked;
+      if (header.msg_type === 'execute_request') executed.push(asked.content['code'] as string);
+      const say = (channel: 'shell' | 'iopub', type: string, content: KernelMessage['content']): void => {
+        const id = `k_${executed.length}`;
+        const said = { msg_id: id, msg_type: type, session: 'kernel', username: '', date: '', version: '5.4' };
+        const parent = { msg_id: header.msg_id, msg_type: header.msg_type };
+        socket.send(encodeMessage({ channel, header: said, parent, metadata: {}, content, buffers: [] }, PROTOCOL));
+      };
+      say('shell', header.msg_type.replace('_request', '_reply'), { status: 'ok', execution_count: executed.length });
+      say('iopub', 'status', { execution_state: 'idle' });
+    }),
+  );
+  const port = await listening(server);
+  ends.push(() => {
+    for (const socket of sockets.clients) socket.terminate();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${port}/`, executed };
+}
+
+function attached(url: string): { notebook: SharedNotebook; run: (cell: string) => Promise<string> } {
+  const executions = new Executions({
+    server: { address: { url, token: '' }, ask: async () => ({ status: 200, type: '', text: '' }) },
+    secret: 'a secret',
+    blobs: new FolderBlobs(join(tmpdir(), 'nowhere'), String),
+    doubtMs: 20,
+  });
+  ends.push(() => executions.close());
+  const notebook = new SharedNotebook(['1', '2']);
+  executions.attach('doc', notebook.shared);
+  return { notebook, run: (cell) => executions.request('doc', { cell, kernel: 'k', owner: '' }) };
+}
+
+/** True for the first message of a type. */
+function first(type: string): (message: KernelMessage) => boolean {
+  let isOver = false;
+  return ({ header }) => header.msg_type === type && !isOver && (isOver = true);
+}
+
+test('X3.13 a kernel whose answer to who it is was lost is asked again', async () => {
+  const { url, executed } = await weakKernel(first('kernel_info_request'));
+  const { notebook, run } = attached(url);
+  assert.equal((await notebook.ended(await run('c0'))).status, 'ok');
+  assert.deepEqual(executed, ['1']);
+});
+
+test('X3.13 what was lost on the way to the kernel is aborted with a word, and the next one runs', async () => {
+  const { url, executed } = await weakKernel(first('execute_request'));
+  const { notebook, run } = attached(url);
+  const [lost, next] = [await run('c0'), await run('c1')];
+  assert.match(JSON.stringify(await notebook.ended(lost)), /"abort".*was lost/);
+  assert.equal((await notebook.ended(next)).status, 'ok');
+  assert.deepEqual(executed, ['2']);
+});
