@@ -365,10 +365,14 @@ describe(`what runs the cells of shared notebooks is killed (SEED=${SEED} ROUNDS
         await raise(round);
       }
       try {
+        const begun = performance.now();
         count(`killed: ${await crash()}`);
         world.network.lift();
+        const up = performance.now();
         ended = [];
         for (const stage of stages) ended.push(await settle(stage));
+        count('seconds to crash and start', (up - begun) / 1000);
+        count('seconds to settle', (performance.now() - up) / 1000);
       } catch (error) {
         throw new Error(`round ${round}, SEED=${SEED}: ${(error as Error).message}; the supernode: ${world.supernode.said()}`, {
           cause: error,
