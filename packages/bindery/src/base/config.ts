@@ -143,7 +143,7 @@ export const ConfigSchema = z.strictObject({
       allowOrigins: z.array(z.string()).default([]).describe('Origins of sites whose pages may connect; * is any. Programs need none.'),
       maxConnections: z.number().int().positive().default(10_000).describe('Connections at once.'),
       maxMessageBytes: bytes(128 * MIB).describe('Largest message of a client.'),
-      idle: seconds(60).describe('A document that nobody has open leaves memory after this long.'),
+      idle: seconds(60).describe('A document that nobody has open leaves memory after this long; one that nobody edits takes less of it.'),
     })
     .prefault({}),
   supernode: z

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
-import * as Y from 'yjs';
 import type { Dialect, Told } from './dialect.ts';
+import type { RoomDocument } from './room-document.ts';
 
 /** Bytes that may wait for one connection before it is left behind, and below which it is caught up (B1, B2). */
 const MOST = 4 * 1024 * 1024;
@@ -35,11 +35,11 @@ export interface Seat {
 
 /** Who is connected to a room: each is told what it can take, and who takes too slowly gets the rest in one piece later (`SPEC.md`, B). */
 export class Audience {
-  readonly #doc: Y.Doc;
+  readonly #document: Pick<RoomDocument, 'vector' | 'lacking'>;
   readonly #seats = new Map<Member, Seat>();
 
-  constructor(doc: Y.Doc) {
-    this.#doc = doc;
+  constructor(document: Pick<RoomDocument, 'vector' | 'lacking'>) {
+    this.#document = document;
   }
 
   get size(): number {
@@ -66,7 +66,13 @@ export class Audience {
 
   /** To one that is still here; whoever is behind gets what matters when it has caught up. */
   tell(seat: Seat, frame: Told): void {
-    if (this.#seats.has(seat.member) && this.#isReady(seat)) send(seat.member, frame);
+    if (!this.#seats.has(seat.member) || !this.#isReady(seat)) return;
+    for (const message of seat.member.dialect.write(frame)) seat.member.send(message);
+  }
+
+  /** To one, what was written already. */
+  tellWritten(seat: Seat, messages: readonly Uint8Array[]): void {
+    for (const message of messages) seat.member.send(message);
   }
 
   /** To all that were welcomed; the message of each dialect is written once. */
@@ -88,21 +94,19 @@ export class Audience {
   /** Tells one that all of its updates up to this number are safe, now or when it has caught up. */
   tellSafe(seat: Seat, number: number): void {
     if (!this.#seats.has(seat.member)) return;
-    if (this.#isReady(seat)) send(seat.member, { type: 'ack', number });
+    if (this.#isReady(seat)) this.tell(seat, { type: 'ack', number });
     else seat.safe = Math.max(seat.safe ?? 0, number);
   }
 
   /** Before something is taken in: marks those who have too much waiting, with what they have now (B1). */
   leaveBehind(): void {
-    const slow = [...this.#seats.values()].filter((seat) => seat.isWelcome && !seat.behind && isSlow(seat));
-    const stateVector = slow.length > 0 ? Y.encodeStateVector(this.#doc) : undefined;
-    for (const seat of slow) seat.behind = stateVector;
+    for (const seat of this.#seats.values()) if (seat.isWelcome && !seat.behind && isSlow(seat)) seat.behind = this.#document.vector();
   }
 
   /** To be called when bytes of a connection have gone: gives it what it lacks, if it can take it now (B2). True when it did. */
   catchUp(seat: Seat): boolean {
     if (!seat.behind || seat.member.waiting() > FEW) return false;
-    const update = Y.encodeStateAsUpdate(this.#doc, seat.behind);
+    const update = this.#document.lacking(seat.behind);
     seat.behind = undefined;
     this.tell(seat, { type: 'update', update });
     if (seat.safe !== undefined) this.tell(seat, { type: 'ack', number: seat.safe });
@@ -111,17 +115,13 @@ export class Audience {
   }
 
   #isReady(seat: Seat): boolean {
-    if (!seat.behind && isSlow(seat)) seat.behind = Y.encodeStateVector(this.#doc);
+    if (!seat.behind && isSlow(seat)) seat.behind = this.#document.vector();
     return !seat.behind;
   }
 }
 
 function isSlow({ member }: Seat): boolean {
   return member.waiting() > MOST;
-}
-
-function send(member: Member, frame: Told): void {
-  for (const message of member.dialect.write(frame)) member.send(message);
 }
 
 /** A close reason has 123 bytes at most (RFC 6455). */

@@ -30,10 +30,16 @@ export interface Dialect {
   readonly manners: 'strict' | 'lenient';
 }
 
+/** The type of an update in our own protocol (F3). */
+const OWN_UPDATE = 1;
+
 /** That of rtc's `SPEC.md`. */
 export const OWN: Dialect = {
   read: decodeClientFrame,
-  write: (frame) => (frame.type === 'saved' ? [] : [encodeServerFrame(frame)]),
+  write(frame) {
+    if (frame.type === 'update') return [prefixed([OWN_UPDATE], frame.update)];
+    return frame.type === 'saved' ? [] : [encodeServerFrame(frame)];
+  },
   manners: 'strict',
 };
 
@@ -52,7 +58,7 @@ export const Y_WEBSOCKET: Dialect = {
     return said;
   },
   write(frame) {
-    if (frame.type === 'update') return [bytesOf(SYNC, UPDATE, frame.update)];
+    if (frame.type === 'update') return [prefixed([SYNC, UPDATE], frame.update)];
     if (frame.type === 'awareness') return [bytesOf(AWARENESS, frame.states)];
     if (frame.type === 'welcome') return [bytesOf(SYNC, STEP2, frame.update), ...asked(frame.role, frame.stateVector)];
     if (frame.type === 'refused') return [bytesOf(AUTH, DENIED, frame.message)];
@@ -97,6 +103,20 @@ function readMessage(from: decoding.Decoder, isWelcome: boolean): Said {
   if (step === STEP1) return { type: 'hello', version: VERSION, lineage: '', stateVector: content };
   if (step !== STEP2 && step !== UPDATE) throw new FrameError('The message is of no known type.');
   return { type: 'update', number: 0, update: content };
+}
+
+/** Small numbers and bytes with their length, as `bytesOf` makes it, with one copy and nothing thrown away: what is sent most often. */
+function prefixed(types: readonly number[], bytes: Uint8Array): Uint8Array {
+  let size = types.length + 1;
+  for (let rest = bytes.length; rest >= 0x80; rest = Math.floor(rest / 0x80)) size += 1;
+  const made = Buffer.allocUnsafe(size + bytes.length);
+  let at = 0;
+  for (const type of types) made[at++] = type;
+  let rest = bytes.length;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) made[at++] = (rest % 0x80) | 0x80;
+  made[at++] = rest;
+  made.set(bytes, at);
+  return made;
 }
 
 function bytesOf(...parts: readonly (number | string | Uint8Array)[]): Uint8Array {

@@ -9,7 +9,7 @@ export const LARGEST = 256 * 1024 * 1024;
 /** A payload as a record, in two pieces: it is not copied. Throws a RangeError for one that is empty or too large. */
 export function record(payload: Uint8Array): [head: Uint8Array, payload: Uint8Array] {
   if (payload.length === 0 || payload.length > LARGEST) throw new RangeError(`A record of ${payload.length} bytes cannot be kept.`);
-  const head = Buffer.alloc(HEAD);
+  const head = Buffer.allocUnsafe(HEAD);
   head.writeUInt32LE(payload.length, 0);
   head.writeUInt32LE(crc32(payload, crc32(head.subarray(0, 4))), 4);
   return [head, payload];

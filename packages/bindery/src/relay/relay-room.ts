@@ -1,13 +1,15 @@
-import { randomInt } from 'node:crypto';
 import * as Y from 'yjs';
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import { Listeners } from '@bindery/rtc/observable.ts';
 import { VERSION, type ClientFrame, type Welcome } from '@bindery/rtc/room/frames.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
 import { Audience, closeReason, type Member, type Seat } from './audience.ts';
-import type { Said } from './dialect.ts';
+import type { CommitPace } from './commit-pace.ts';
+import type { Dialect, Said } from './dialect.ts';
 import { OWNER, type Occupant, type Origin } from './occupant.ts';
 import { Presence } from './presence.ts';
+import { HEAD } from './record.ts';
+import { RoomDocument } from './room-document.ts';
 import { RoomLog } from './room-log.ts';
 
 /** Bytes that may arrive before they are taken in without waiting for the turn's end. */
@@ -15,6 +17,12 @@ const HEAP = 8 * 1024 * 1024;
 /** A log is made shorter when it has grown by this much, and to this many times what it was made of. */
 const GROWN_BYTES = 1024 * 1024;
 const GROWN_TIMES = 4;
+/** One that has grown by this much is made shorter when the room leaves memory. */
+const GROWN_AT_CLOSE = 64 * 1024;
+/** Updates of members that may wait for the log's next time: half of what a client sends before it waits itself (rtc's U5). */
+const MOST_UNSAFE = 16;
+/** Milliseconds for which a welcome is kept: many may come at once. */
+const WELCOME_MS = 1000;
 
 /** An update that says nothing. */
 const NOTHING = new Uint8Array([0, 0]);
@@ -25,10 +33,15 @@ interface Arrival {
   readonly update: Uint8Array;
 }
 
+export interface RelayRoomOptions {
+  /** How often the logs of all rooms are written; without it, at once. */
+  readonly pace?: CommitPace;
+  /** Milliseconds without an edit after which the document rests; without it never. */
+  readonly quietMs?: number | undefined;
+}
+
 /** One shared document in memory, its log, and who is connected (`SPEC.md`; the frames: rtc's `SPEC.md`). */
 export class RelayRoom {
-  /** The document. It is changed by `edit` and by members, in no other way. */
-  readonly doc: Y.Doc;
   /** Set by who opens the room, before anybody enters. */
   occupant: Occupant | undefined;
   readonly #log: RoomLog;
@@ -39,32 +52,52 @@ export class RelayRoom {
   #arrived: Arrival[] = [];
   #arrivedBytes = 0;
   #isTurnPlanned = false;
+  readonly #document: RoomDocument;
   #compactAt: number;
-  #whole: Uint8Array | undefined;
+  /** How much of the log was one record when it was last made shorter. */
+  #compactBytes: number;
+  /** What those who come with nothing are told, by dialect and role. */
+  readonly #welcomes = new Map<Dialect, Map<Role, readonly Uint8Array[]>>();
   #lastAppend: Promise<void> = Promise.resolve();
+  /** Whose updates are safe with the last append, up to which number; undefined when all is. */
+  #senders: Map<Seat, number> | undefined;
+  #unsafe = 0;
   #isEnded = false;
 
   /** Updates of the document that were not sent on yet. */
   readonly #fresh: Uint8Array[] = [];
   #isTaking = false;
 
-  private constructor(doc: Y.Doc, log: RoomLog) {
-    this.doc = doc;
+  private constructor(log: RoomLog, updates: readonly Uint8Array[], { quietMs }: RelayRoomOptions) {
     this.#log = log;
-    this.#audience = new Audience(doc);
+    this.#document = new RoomDocument({
+      updates,
+      quietMs,
+      changed: (update) => {
+        this.#fresh.push(update);
+        this.#welcomes.clear();
+      },
+      mayRest: () => this.#arrived.length === 0,
+    });
+    this.#audience = new Audience(this.#document);
     this.#compactAt = growth(log.bytes);
-    doc.on('update', (update: Uint8Array) => this.#fresh.push(update));
+    this.#compactBytes = updates.slice(1).reduce((bytes, update) => bytes - HEAD - update.length, log.bytes);
   }
 
   /** Opens the room that is kept in this file, or a new one. Throws as `RoomLog.open` does. */
-  static async open(file: string): Promise<RelayRoom> {
-    const { log, updates } = await RoomLog.open(file);
-    const doc = new Y.Doc();
-    doc.clientID = serverClient();
-    doc.transact(() => {
-      for (const update of updates) Y.applyUpdate(doc, update);
-    });
-    return new RelayRoom(doc, log);
+  static async open(file: string, options: RelayRoomOptions = {}): Promise<RelayRoom> {
+    const { log, updates } = await RoomLog.open(file, options.pace);
+    return new RelayRoom(log, updates, options);
+  }
+
+  /** The document. It is changed by `edit` and by members, in no other way. Only an occupant may keep it (Q). */
+  get doc(): Y.Doc {
+    return this.#document.live;
+  }
+
+  /** True while nobody has edited for a while, and the document is bytes. */
+  get isResting(): boolean {
+    return this.#document.isResting;
   }
 
   /** How many are connected: with none, the room may be closed. */
@@ -105,7 +138,7 @@ export class RelayRoom {
     try {
       this.#transact(undefined, body);
     } finally {
-      this.#publish();
+      this.#publish(false);
     }
     await this.#lastAppend;
   }
@@ -145,9 +178,10 @@ export class RelayRoom {
     await this.occupant?.leave();
     this.#turn();
     this.#end('The room was closed.');
+    if (this.#log.bytes > this.#compactBytes + GROWN_AT_CLOSE) this.#compactNow();
     await this.#lastAppend.catch(() => undefined);
     await this.#log.close();
-    this.doc.destroy();
+    this.#document.close();
   }
 
   #end(reason: string): void {
@@ -170,8 +204,7 @@ export class RelayRoom {
     if (frame.type === 'hello') this.#welcome(seat, frame);
     else if (frame.type === 'update') this.#arrive({ seat, number: frame.number, update: frame.update });
     else if (frame.type === 'ping') this.#audience.tell(seat, { type: 'pong' });
-    else if (frame.type === 'lack')
-      this.#audience.tell(seat, { type: 'update', update: Y.encodeStateAsUpdate(this.doc, frame.stateVector) });
+    else if (frame.type === 'lack') this.#audience.tell(seat, { type: 'update', update: this.#document.lacking(frame.stateVector) });
     else if (frame.type === 'who') this.#tellPresence(seat);
     else if (frame.type === 'save') void this.#save(seat, frame.id);
     else {
@@ -208,16 +241,30 @@ export class RelayRoom {
       // Before the turn, so that nothing that is in the welcome comes again as an update.
       this.#turn();
       const isEmpty = hello.stateVector.length === 1 && hello.stateVector[0] === 0;
-      const update = isEmpty ? (this.#whole ??= Y.encodeStateAsUpdate(this.doc)) : Y.encodeStateAsUpdate(this.doc, hello.stateVector);
+      const welcome = isEmpty ? this.#wholeWelcome(seat) : this.#written(seat, this.#document.lacking(hello.stateVector));
       seat.isWelcome = true;
-      this.#audience.tell(seat, this.#welcomeFrame(seat, update));
+      this.#audience.tellWritten(seat, welcome);
       this.#tellPresence(seat);
     }
   }
 
-  #welcomeFrame(seat: Seat, update: Uint8Array): Welcome {
-    const stateVector = Y.encodeStateVector(this.doc);
-    return { type: 'welcome', lineage: this.#log.lineage, run: this.#run, role: seat.member.role, stateVector, update };
+  /** What those are told who have nothing: made once for many, and kept for a moment. */
+  #wholeWelcome(seat: Seat): readonly Uint8Array[] {
+    const { dialect, role } = seat.member;
+    const known = this.#welcomes.get(dialect)?.get(role);
+    if (known) return known;
+    const made = this.#written(seat, this.#document.whole());
+    if (this.#welcomes.size === 0) setTimeout(() => this.#welcomes.clear(), WELCOME_MS).unref();
+    this.#welcomes.set(dialect, (this.#welcomes.get(dialect) ?? new Map<Role, readonly Uint8Array[]>()).set(role, made));
+    return made;
+  }
+
+  #written({ member }: Seat, update: Uint8Array): readonly Uint8Array[] {
+    return member.dialect.write(this.#welcomeFrame(member.role, update));
+  }
+
+  #welcomeFrame(role: Role, update: Uint8Array): Welcome {
+    return { type: 'welcome', lineage: this.#log.lineage, run: this.#run, role, stateVector: this.#document.vector(), update };
   }
 
   #arrive(arrival: Arrival): void {
@@ -253,14 +300,13 @@ export class RelayRoom {
     const taken = groups.flatMap(([, those]) =>
       this.#transact(those[0]?.seat.member, () => those.filter((arrival) => this.#apply(arrival))),
     );
-    const senders = new Map(taken.map(({ seat, number }) => [seat, number]));
-    this.#publish(senders.size === 1 && taken.length === arrived.length ? taken[0]?.seat : undefined);
-    this.#lastAppend.then(
-      () => {
-        for (const [seat, number] of senders) this.#audience.tellSafe(seat, number);
-      },
-      () => undefined,
-    );
+    this.#unsafe += arrived.length;
+    const only = taken.length === arrived.length ? taken[0]?.seat : undefined;
+    this.#publish(this.#unsafe < MOST_UNSAFE, only && taken.every(({ seat }) => seat === only) ? only : undefined);
+    for (const { seat, number } of taken) {
+      if (this.#senders) this.#senders.set(seat, number);
+      else this.#audience.tellSafe(seat, number);
+    }
   }
 
   /** @param by one of the members whose edits these are; undefined for the server */
@@ -280,28 +326,41 @@ export class RelayRoom {
   }
 
   /** Sends on and writes down what the document was changed by, but not to who alone made it. */
-  #publish(only?: Seat): void {
+  #publish(mayWait: boolean, only?: Seat): void {
     const fresh = this.#fresh.splice(0);
     // What observers add in the same breath is not the sender's.
     const except = fresh.length === 1 ? only : undefined;
     for (const update of fresh) {
-      this.#whole = undefined;
       this.#audience.tellAll({ type: 'update', update }, except);
-      this.#lastAppend = this.#log.append(update);
-      this.#lastAppend.then(
-        () => this.#compact(),
-        (error: Error) => this.#end(error.message),
-      );
+      this.#keep(this.#log.append(update, mayWait));
     }
+  }
+
+  /** Those whose updates are in one write are told when it is safe, each once. */
+  #keep(append: Promise<void>): void {
+    if (append === this.#lastAppend) return;
+    this.#lastAppend = append;
+    const senders = new Map<Seat, number>();
+    this.#senders = senders;
+    append.then(
+      () => {
+        this.#unsafe = 0;
+        if (this.#senders === senders) this.#senders = undefined;
+        for (const [seat, number] of senders) this.#audience.tellSafe(seat, number);
+        this.#compact();
+      },
+      (error: Error) => this.#end(error.message),
+    );
   }
 
   /** False for an update that is none, or needs what is not here: its sender is sent away, and nothing of it waits for what may never come. */
   #apply({ seat, update }: Arrival): boolean {
-    const { store } = this.doc;
+    const { doc } = this;
+    const { store } = doc;
     let problem: string | undefined;
     let isPartial = false;
     try {
-      Y.applyUpdate(this.doc, update);
+      Y.applyUpdate(doc, update);
       isPartial = store.pendingStructs !== null || store.pendingDs !== null;
     } catch {
       problem = 'The update is none.';
@@ -310,30 +369,24 @@ export class RelayRoom {
     store.pendingDs = null;
     if (isPartial && seat.member.dialect.manners === 'strict') problem = 'The update needs something that the server has not got.';
     // A lenient one is asked for all that the server lacks, when the turn is over (Y6).
-    else if (isPartial) queueMicrotask(() => this.#audience.tell(seat, this.#welcomeFrame(seat, NOTHING)));
+    else if (isPartial) queueMicrotask(() => this.#audience.tell(seat, this.#welcomeFrame(seat.member.role, NOTHING)));
     if (problem) this.#expel(seat, 4400, problem);
     return !problem;
   }
 
   #compact(): void {
-    if (this.#log.bytes < this.#compactAt || this.#isEnded) return;
-    this.#compactAt = Number.POSITIVE_INFINITY;
-    this.#log
-      .compact(() => Y.encodeStateAsUpdate(this.doc))
-      .then(
-        () => (this.#compactAt = growth(this.#log.bytes)),
-        // The log is what it was, and said so if it is not; the next try comes when it has grown again.
-        () => (this.#compactAt = growth(this.#log.bytes)),
-      );
+    if (this.#log.bytes >= this.#compactAt && !this.#isEnded) this.#compactNow();
   }
-}
 
-/**
- * The client id with which the server edits (rule T6): above all that clients choose for themselves (32 bits), so that of two changes of one key at
- * the same time the server's stays. Clients that made the other one see it replaced; JupyterLab can't see one that comes and is gone already.
- */
-function serverClient(): number {
-  return 2 ** 32 + randomInt(2 ** 47);
+  #compactNow(): void {
+    this.#compactAt = Number.POSITIVE_INFINITY;
+    const done = (): void => {
+      this.#compactAt = growth(this.#log.bytes);
+      this.#compactBytes = this.#log.bytes;
+    };
+    // When it fails, the log is what it was, and said so if it is not; the next try comes when it has grown again.
+    this.#log.compact(() => this.#document.whole()).then(done, done);
+  }
 }
 
 function originOf(role: Role): Origin {

@@ -6,11 +6,12 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
+import { CommitPace } from './commit-pace.ts';
 import { OWN, type Dialect } from './dialect.ts';
 import { closeReason, type Member } from './audience.ts';
 import type { Occupant } from './occupant.ts';
 import { RelayRoom } from './relay-room.ts';
-import { socketMember } from './socket-member.ts';
+import { Frames, socketMember } from './socket-member.ts';
 
 /** Who may enter which room, and as what. */
 export interface Admission {
@@ -47,7 +48,7 @@ export interface RelayOptions {
   readonly maxConnections?: number;
   /** Most bytes of one message: 128 MiB. */
   readonly maxMessageBytes?: number;
-  /** Milliseconds that a room without anybody stays in memory: 60,000. */
+  /** Milliseconds that a room without anybody stays in memory, and a document that nobody edits an object there: 60,000. */
   readonly idleMs?: number;
   /** Milliseconds for the first message: 10,000; between two looks whether a connection lives: 30,000. */
   readonly helloMs?: number;
@@ -73,6 +74,8 @@ export class Relay {
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #beat: ReturnType<typeof setInterval>;
   readonly #quiet = new Set<WebSocket>();
+  readonly #frames = new Frames();
+  readonly #pace = new CommitPace();
   readonly #links = new Map<WebSocket, { readonly until: number; readonly end: () => void }>();
   #connections = 0;
   #isClosed = false;
@@ -102,7 +105,7 @@ export class Relay {
     socket.on('error', () => socket.destroy());
     this.#decide(request).then(
       (entry) => {
-        if (!socket.destroyed) this.#server.handleUpgrade(request, socket, head, (open) => this.#opened(open, entry));
+        if (!socket.destroyed) this.#server.handleUpgrade(request, socket, head, (open) => this.#opened(open, socket, entry));
       },
       () => socket.end(AWAY),
     );
@@ -181,7 +184,10 @@ export class Relay {
   async #open(name: string): Promise<RelayRoom> {
     await mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
     // A name may be anything; a file's name may not.
-    const room = await RelayRoom.open(join(this.#options.folder, `${createHash('sha256').update(name).digest('hex')}.log`));
+    const file = join(this.#options.folder, `${createHash('sha256').update(name).digest('hex')}.log`);
+    // Who occupies a room keeps its document.
+    const quietMs = this.#options.occupy ? undefined : this.#options.idleMs;
+    const room = await RelayRoom.open(file, { pace: this.#pace, quietMs });
     try {
       room.occupant = await this.#options.occupy?.(name, room);
       return room;
@@ -191,14 +197,14 @@ export class Relay {
     }
   }
 
-  #opened(open: WebSocket, entry: Entry | Refusal): void {
+  #opened(open: WebSocket, socket: Duplex, entry: Entry | Refusal): void {
     open.on('error', () => open.terminate());
     if (entry instanceof Refusal) {
       open.close(entry.code, closeReason(entry.message));
       return;
     }
     const { admission, room } = entry;
-    const member = socketMember(open, admission, () => room.drained(member));
+    const member = socketMember(open, socket, this.#frames, admission, () => room.drained(member));
     const end = (): void => {
       // What it says until it is gone is not heard.
       room.leave(member);

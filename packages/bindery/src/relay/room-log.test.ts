@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, describe, it, mock } from 'node:test';
 import * as fc from 'fast-check';
 import { BinderyError } from '@bindery/wire/errors.ts';
+import { CommitPace } from './commit-pace.ts';
 import { HEAD, LARGEST, MAGIC, readRecords, record } from './record.ts';
 import { RoomLog } from './room-log.ts';
 
@@ -98,6 +99,32 @@ describe('the log of a room', () => {
     mocked.mock.restore();
     assert.deepEqual([safe, calls], [501, 2]);
     await log.close();
+  });
+
+  it('L9 writes what may wait when its time has come, and with what may not at once', async () => {
+    const [pace, file] = [new CommitPace(), place()];
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      const { log } = await RoomLog.open(file, pace);
+      // Others have written so much that everybody waits.
+      for (let other = 0; other < 100; other++) pace.wait();
+      const before = log.bytes;
+      const waits = log.append(bytes(1), true);
+      for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(log.bytes, before);
+      assert.equal(log.append(bytes(2)), waits, 'they go in one write');
+      await waits;
+      const later = log.append(bytes(3), true);
+      await new Promise((resolve) => setImmediate(resolve));
+      mock.timers.tick(400);
+      await later;
+      const last = log.append(bytes(4), true);
+      await log.close();
+      await last;
+    } finally {
+      mock.timers.reset();
+    }
+    assert.deepEqual((await reopened(file)).updates, [[1], [2], [3], [4]]);
   });
 
   it('L4 is made shorter; what waits goes into the new one', async () => {

@@ -2,13 +2,17 @@ import { open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/
 import { dirname } from 'node:path';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { syncFolder } from '../base/durable.ts';
+import type { CommitPace } from './commit-pace.ts';
 import { HEAD, MAGIC, readRecords, record } from './record.ts';
 
 /** Bytes that may wait for the disk (L8). */
 const MOST_WAITING = 64 * 1024 * 1024;
 
-interface Append {
-  readonly pieces: readonly Uint8Array[];
+/** What goes in one write. */
+interface Group {
+  readonly pieces: Uint8Array[];
+  /** Comes when it is safe; the same for all that is in it. */
+  readonly safe: Promise<void>;
   resolve(): void;
   reject(error: Error): void;
 }
@@ -25,26 +29,34 @@ export class RoomLog {
   /** Names the document's history: another one for a document that was made anew. */
   readonly lineage: string;
   readonly #file: string;
+  readonly #pace: CommitPace | undefined;
   #handle: FileHandle;
   #bytes: number;
-  #waiting: (Append | Compaction)[] = [];
+  #waiting: (Group | Compaction)[] = [];
   #waitingBytes = 0;
   #failure: BinderyError | undefined;
   #isBusy = false;
   #idle: (() => void)[] = [];
+  /** Whether what waits may not wait for its time. */
+  #isUrgent = false;
+  #hasten: () => void = () => undefined;
 
-  private constructor(file: string, handle: FileHandle, lineage: string, bytes: number) {
+  private constructor(file: string, handle: FileHandle, lineage: string, bytes: number, pace: CommitPace | undefined) {
     this.#file = file;
     this.#handle = handle;
     this.lineage = lineage;
     this.#bytes = bytes;
+    this.#pace = pace;
   }
 
   /**
    * Opens the log in this file, or makes one with a new lineage; its folder must be there. `updates` together say the document; `tornBytes` were
    * written and never acknowledged, and lie beside the log now. Throws `room_damaged` (L6), or what the disk says.
    */
-  static async open(file: string): Promise<{ readonly log: RoomLog; readonly updates: readonly Uint8Array[]; readonly tornBytes: number }> {
+  static async open(
+    file: string,
+    pace?: CommitPace,
+  ): Promise<{ readonly log: RoomLog; readonly updates: readonly Uint8Array[]; readonly tornBytes: number }> {
     // What a crash left of one that was about to take its place.
     await rm(`${file}.new`, { force: true });
     const found = await readFile(file).catch((error: NodeJS.ErrnoException) => {
@@ -54,7 +66,7 @@ export class RoomLog {
     if (!found) {
       const lineage = crypto.randomUUID();
       const { handle, bytes } = await replace(file, lineage, []);
-      return { log: new RoomLog(file, handle, lineage, bytes), updates: [], tornBytes: 0 };
+      return { log: new RoomLog(file, handle, lineage, bytes, pace), updates: [], tornBytes: 0 };
     }
     const { payloads, end } = readRecords(found, MAGIC.length);
     const [lineage, ...updates] = payloads;
@@ -67,7 +79,7 @@ export class RoomLog {
       await handle.close();
       throw error;
     }
-    return { log: new RoomLog(file, handle, lineage.toString(), end), updates, tornBytes: found.length - end };
+    return { log: new RoomLog(file, handle, lineage.toString(), end, pace), updates, tornBytes: found.length - end };
   }
 
   /** How long the file is, in bytes. */
@@ -75,8 +87,11 @@ export class RoomLog {
     return this.#bytes;
   }
 
-  /** Comes when the update is safe (L3). Fails with `room_not_saved`; after a failure of the disk for every further one too (L7). */
-  append(update: Uint8Array): Promise<void> {
+  /**
+   * Comes when the update is safe (L3), for all that go in one write as the same promise. Fails with `room_not_saved`; after a failure of the disk for
+   * every further one too (L7). One that `mayWait` is written when its time has come (L9).
+   */
+  append(update: Uint8Array, mayWait = false): Promise<void> {
     const size = HEAD + update.length;
     if (this.#failure) return Promise.reject(this.#failure);
     if (this.#waitingBytes + size > MOST_WAITING) return Promise.reject(notSaved('the disk is too slow for what comes'));
@@ -87,7 +102,11 @@ export class RoomLog {
       return Promise.reject(notSaved((error as Error).message, error));
     }
     this.#waitingBytes += size;
-    return this.#queue((resolve, reject) => ({ pieces, resolve, reject }));
+    const last = this.#waiting.at(-1);
+    const group = last && 'safe' in last ? last : this.#newGroup();
+    group.pieces.push(...pieces);
+    if (!mayWait) this.#hurry();
+    return group.safe;
   }
 
   /**
@@ -96,21 +115,30 @@ export class RoomLog {
    */
   compact(state: () => Uint8Array): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
-    return this.#queue((resolve, reject) => ({ state, resolve, reject }));
+    const done = Promise.withResolvers<void>();
+    this.#queue({ state, resolve: done.resolve, reject: done.reject });
+    this.#hurry();
+    return done.promise;
   }
 
   /** Waits for what was begun, and lets go of the file. */
   async close(): Promise<void> {
     this.#failure ??= notSaved('its log was closed');
+    this.#hurry();
     if (this.#isBusy) await new Promise<void>((resolve) => this.#idle.push(resolve));
     await this.#handle.close();
   }
 
-  #queue(job: (resolve: () => void, reject: (error: Error) => void) => Append | Compaction): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push(job(resolve, reject));
-      if (!this.#isBusy) void this.#work();
-    });
+  #newGroup(): Group {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const group = { pieces: [], safe: promise, resolve, reject };
+    this.#queue(group);
+    return group;
+  }
+
+  #queue(job: Group | Compaction): void {
+    this.#waiting.push(job);
+    if (!this.#isBusy) void this.#work();
   }
 
   async #work(): Promise<void> {
@@ -118,30 +146,47 @@ export class RoomLog {
     // What is appended in one turn goes in one write.
     await Promise.resolve();
     for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
-      if ('state' in next) await this.#compact(this.#waiting.shift() as Compaction);
-      else await this.#write(this.#takeAppends());
+      if ('safe' in next) await this.#due();
+      this.#waiting.shift();
+      if ('state' in next) await this.#compact(next);
+      else await this.#write(next);
     }
     this.#isBusy = false;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  #takeAppends(): Append[] {
-    const until = this.#waiting.findIndex((job) => 'state' in job);
-    return this.#waiting.splice(0, until < 0 ? this.#waiting.length : until) as Append[];
+  /** Comes when what waits is to be written. */
+  async #due(): Promise<void> {
+    const wait = this.#isUrgent ? 0 : (this.#pace?.wait() ?? 0);
+    if (wait > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, wait);
+        this.#hasten = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.#isUrgent = false;
   }
 
-  async #write(appends: readonly Append[]): Promise<void> {
-    const bytes = Buffer.concat(appends.flatMap(({ pieces }) => pieces));
+  #hurry(): void {
+    this.#isUrgent = true;
+    this.#hasten();
+  }
+
+  async #write(group: Group): Promise<void> {
+    const bytes = Buffer.concat(group.pieces);
     try {
       await writeAll(this.#handle, bytes, this.#bytes);
       await this.#handle.datasync();
     } catch (error) {
-      this.#fail(error, appends);
+      this.#fail(error, group);
       return;
     }
     this.#bytes += bytes.length;
     this.#waitingBytes -= bytes.length;
-    for (const append of appends) append.resolve();
+    group.resolve();
   }
 
   async #compact(compaction: Compaction): Promise<void> {
@@ -151,7 +196,7 @@ export class RoomLog {
     } catch (error) {
       await rm(`${this.#file}.new`, { force: true }).catch(() => undefined);
       // Whether the new one has taken its place, nobody can say.
-      if (error instanceof UnknownPlace) this.#fail(error.cause, [compaction]);
+      if (error instanceof UnknownPlace) this.#fail(error.cause, compaction);
       else compaction.reject(notSaved((error as Error).message, error));
       return;
     }
@@ -162,10 +207,10 @@ export class RoomLog {
     compaction.resolve();
   }
 
-  #fail(error: unknown, jobs: readonly (Append | Compaction)[]): void {
+  #fail(error: unknown, job: Group | Compaction): void {
     const failure = notSaved((error as Error).message, error);
     this.#failure ??= failure;
-    for (const job of [...jobs, ...this.#waiting.splice(0)]) job.reject(failure);
+    for (const each of [job, ...this.#waiting.splice(0)]) each.reject(failure);
   }
 }
 

@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { CommitPace } from './commit-pace.ts';
+
+it('L9 lets few go at once, and makes many wait, none of them for long', () => {
+  const pace = new CommitPace();
+  const start = 1_000_000;
+  assert.deepEqual(
+    Array.from({ length: 10 }, () => pace.wait(start)),
+    Array.from({ length: 10 }, () => 0),
+  );
+  const waits = Array.from({ length: 1000 }, () => pace.wait(start));
+  assert.ok(waits[0] && waits[0] > 0);
+  assert.equal(Math.max(...waits), 400);
+  assert.equal(pace.wait(start + 1000), 0);
+  // One after the other, each when the last is safe: at once, as long as they leave each other time.
+  for (let at = start + 2000; at < start + 4000; at += 50) assert.equal(pace.wait(at), 0);
+});
