@@ -366,6 +366,12 @@ export const ERRORS = {
     title: 'The server does not let you into the shared document.',
     hint: 'Open it again from where you found it; a link may have ended.',
   },
+  file_operation_failed: {
+    status: 409,
+    retryable: false,
+    title: 'The file or folder was not changed as it was asked.',
+    hint: 'The message is that of the server; look at the folder, and try again in another way.',
+  },
   cell_not_found: {
     status: 404,
     retryable: false,

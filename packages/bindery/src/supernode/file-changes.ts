@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { OperationKind } from '@bindery/rtc/tables/files.ts';
 import { Entry, roomNameOf } from './entries.ts';
 import { folderPath, inFolder, knownName, newName, newPath } from './entry-names.ts';
@@ -12,6 +13,8 @@ const EMPTY: Readonly<Record<string, { readonly format: string; readonly content
   file: { format: 'text', content: '' },
   directory: { format: 'json', content: null },
 };
+
+const Sessions = z.array(z.object({ id: z.string(), path: z.string().default('') }));
 
 /** What is asked to be done in a folder; the fields are those of a record of `operations`. */
 export interface FileOrder {
@@ -96,7 +99,23 @@ export class FileChanges {
   async #rename(from: string, to: string): Promise<string> {
     mustNotBeInside(from, to);
     const body = JSON.stringify({ path: to });
-    return pathOf(await this.#options.move(from, to, async () => this.#options.server.ask('PATCH', `api/contents/${encoded(from)}`, body)));
+    const { server } = this.#options;
+    const path = pathOf(await this.#options.move(from, to, async () => server.ask('PATCH', `api/contents/${encoded(from)}`, body)));
+    // It is done, whatever becomes of these.
+    await this.#takeSessions(from, path).catch(() => undefined);
+    return path;
+  }
+
+  /** What runs for a notebook is found by its path: it is told the new one, as JupyterLab's pages do for those that they have open. */
+  async #takeSessions(from: string, to: string): Promise<void> {
+    const { server } = this.#options;
+    const sessions = Sessions.parse(await server.json('GET', 'api/sessions'));
+    for (const { id, path } of sessions) {
+      if (path !== from && !path.startsWith(`${from}/`)) continue;
+      const next = to + path.slice(from.length);
+      const body = { path: next, name: next.slice(next.lastIndexOf('/') + 1) };
+      await server.ask('PATCH', `api/sessions/${encodeURIComponent(id)}`, JSON.stringify(body));
+    }
   }
 
   async #copy(from: string, folder: string): Promise<string> {

@@ -338,7 +338,10 @@ describe('the folders of a Jupyter server', () => {
     const text = edge.enter((await asked(inner, { kind: 'open', name: 'a.txt' })).room, TEXT_TABLES);
     await until('it is told', () => text.tables.text_content.get(FILE)?.content === 'one');
     text.tables.text_content.update(FILE, { content: 'one, two' });
+    const order = { path: `${folder}/in/a.ipynb`, name: 'a', type: 'notebook', kernel: { id: await jupyter.startKernel() } };
+    const { id } = (await jupyter.ask('POST', 'api/sessions', order)) as { id: string };
     await asked(room, { kind: 'rename', name: 'in', to: 'out' });
+    assert.equal(((await jupyter.ask('GET', `api/sessions/${id}`)) as { path: string }).path, `${folder}/out/a.ipynb`);
     text.tables.text_content.update(FILE, { content: 'one, two, three' });
     await until('it is saved there', async () => (await readFile(onDisk(`${folder}/out/a.txt`), 'utf8')) === 'one, two, three');
     await until('the folder knows', () => inner.tables.folders.get(FOLDER)?.path === `${folder}/out`);

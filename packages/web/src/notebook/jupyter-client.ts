@@ -4,7 +4,7 @@ import { BinderyError } from '@bindery/wire/errors.ts';
 const Session = z.object({ fileId: z.string() });
 const KernelSession = z.object({ path: z.string(), kernel: z.object({ id: z.string() }).nullish() });
 
-/** A notebook that is shared: what its document is called, and the address of its room. */
+/** A notebook or folder that is shared: what its document is called, and the address of its room. */
 export interface SharedDocument {
   readonly id: string;
   readonly path: string;
@@ -20,11 +20,10 @@ export class JupyterClient {
     this.#base = base;
   }
 
-  /** Finds a notebook's document. @throws BinderyError where there is none, or it is not shared with whoever asks */
-  async document(path: string): Promise<SharedDocument> {
-    const body = { format: 'json', type: 'notebook' };
-    const { fileId } = Session.parse(await this.#ask('PUT', `api/collaboration/session/${encoded(path)}`, body));
-    const id = `json:notebook:${fileId}`;
+  /** Finds the document of a notebook or folder. @throws BinderyError where there is none, or it is not shared with whoever asks */
+  async document(path: string, type: 'notebook' | 'directory' = 'notebook'): Promise<SharedDocument> {
+    const { fileId } = Session.parse(await this.#ask('PUT', `api/collaboration/session/${encoded(path)}`, { format: 'json', type }));
+    const id = `json:${type}:${fileId}`;
     const url = new URL(`api/bindery/room/${encodeURIComponent(id)}`, this.#base);
     url.protocol = url.protocol.replace('http', 'ws');
     return { id, path, url: url.href };
@@ -52,6 +51,11 @@ export class JupyterClient {
   /** Answers what running code asked for. */
   async answer(document: string, question: string, value: string): Promise<void> {
     await this.#ask('POST', `api/bindery/stdin/${encodeURIComponent(question)}`, { document_id: document, value });
+  }
+
+  /** Where a file is shown, or had, as it is. */
+  fileUrl(path: string): string {
+    return new URL(`files/${encoded(path)}`, this.#base).href;
   }
 
   async restart(kernel: string): Promise<void> {

@@ -1,5 +1,6 @@
 import * as Y from 'yjs';
 import { cellsOf } from '@bindery/rtc/notebook/shared-notebook.ts';
+import type { Observable } from '@bindery/rtc/observable.ts';
 import type { Room } from '@bindery/rtc/room/room.ts';
 import { NOTEBOOK_TABLES } from '@bindery/rtc/tables/jupyter.ts';
 import type { JupyterClient, SharedDocument } from './jupyter-client.ts';
@@ -9,6 +10,8 @@ export type NotebookRoom = Room<typeof NOTEBOOK_TABLES>;
 /** What can be done to a notebook. Each is one step of the history, but for what runs. */
 export class NotebookActions {
   readonly room: NotebookRoom;
+  /** Where the notebook is: it may be renamed while it is open. */
+  readonly path: Observable<string>;
   readonly #client: JupyterClient;
   readonly #document: SharedDocument;
 
@@ -16,6 +19,17 @@ export class NotebookActions {
     this.room = room;
     this.#client = client;
     this.#document = document;
+    const state = room.doc.getMap('state');
+    this.path = {
+      get: () => {
+        const path = state.get('path');
+        return typeof path === 'string' ? path : document.path;
+      },
+      subscribe: (listener) => {
+        state.observe(listener);
+        return () => state.unobserve(listener);
+      },
+    };
   }
 
   /** A new cell below this one, or as the first; returns its id. */
@@ -95,7 +109,7 @@ export class NotebookActions {
 
   async #kernel(): Promise<string> {
     const spec = this.room.tables.notebooks.get('notebook')?.metadata['kernelspec'] as { name?: unknown } | undefined;
-    return this.#client.kernel(this.#document.path, typeof spec?.name === 'string' ? spec.name : undefined);
+    return this.#client.kernel(this.path.get(), typeof spec?.name === 'string' ? spec.name : undefined);
   }
 
   /** The place in the shared list, in which there may be what is no cell. */

@@ -1,35 +1,47 @@
 import '../no-eval.ts';
 import { render } from 'preact';
 import { connect } from '@bindery/rtc/room/connect.ts';
+import type { Room } from '@bindery/rtc/room/room.ts';
+import { FOLDER_TABLES } from '@bindery/rtc/tables/files.ts';
 import { NOTEBOOK_TABLES } from '@bindery/rtc/tables/jupyter.ts';
+import type { Definitions } from '@bindery/rtc/tables/table.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { introduce } from '../rooms/people.ts';
 import { Page } from '../shell/page.tsx';
 import { Problem } from '../shell/problem.tsx';
 import { JupyterClient } from './jupyter-client.ts';
+import { FolderPage } from './folder-page.tsx';
 import { NotebookPage } from './notebook-page.tsx';
 
-/** The page lies at `<base of the Jupyter server>-/notebook?path=…`. */
+/** The page lies at `<base of the Jupyter server>-/notebook`, and is that of a notebook (`?path=…`) or of a folder (`?folder=…`, or nothing). */
 async function start(root: HTMLElement): Promise<void> {
-  const path = new URLSearchParams(location.search).get('path') ?? '';
+  const asked = new URLSearchParams(location.search);
+  const path = asked.get('path') ?? '';
   const client = new JupyterClient(new URL('../', location.href));
   try {
-    if (path === '')
-      throw new BinderyError('not_found', 'The address of this page names no notebook.', { hint: 'It ends in ?path=<notebook>.' });
-    const document = await client.document(path);
-    const room = connect({ url: document.url, tables: NOTEBOOK_TABLES });
-    introduce(room.awareness);
-    addEventListener('pagehide', () => room.close());
-    render(<NotebookPage room={room} client={client} document={document} />, root);
+    if (path === '') {
+      const { url } = await client.document(asked.get('folder') ?? '', 'directory');
+      render(<FolderPage room={entered(connect({ url, tables: FOLDER_TABLES }))} client={client} />, root);
+    } else {
+      const document = await client.document(path);
+      const room = entered(connect({ url: document.url, tables: NOTEBOOK_TABLES }));
+      render(<NotebookPage room={room} client={client} document={document} />, root);
+    }
   } catch (error) {
     const told = error instanceof BinderyError ? error : new BinderyError('internal', String(error));
     const page = (
-      <Page title="Notebook" heading="The notebook can't be opened">
+      <Page title="Notebook" heading={`The ${path === '' ? 'folder' : 'notebook'} can't be opened`}>
         <Problem error={told} retry={() => location.reload()} />
       </Page>
     );
     render(page, root);
   }
+}
+
+function entered<D extends Definitions>(room: Room<D>): Room<D> {
+  introduce(room.awareness);
+  addEventListener('pagehide', () => room.close());
+  return room;
 }
 
 const root = document.getElementById('page');

@@ -6,14 +6,15 @@ import { RoomPage, UndoButtons } from '../rooms/room-page.tsx';
 import { useValue } from '../rooms/use-value.ts';
 import { Problem } from '../shell/problem.tsx';
 import { Cell } from './cell.tsx';
+import { Crumbs } from './crumbs.tsx';
 import type { JupyterClient, SharedDocument } from './jupyter-client.ts';
 import { NotebookActions, type NotebookRoom } from './notebook-actions.ts';
 import { isGoing, lastExecutions } from './running.ts';
 
 /** A notebook that several edit and run at once. What somebody may not do is not offered; the server keeps them from it, whatever a page does. */
 export function NotebookPage({ room, client, document }: { room: NotebookRoom; client: JupyterClient; document: SharedDocument }) {
-  const { path } = document;
   const actions = useMemo(() => new NotebookActions(room, client, document), [room, client, document]);
+  const path = useValue(actions.path);
   const role = useValue(room.state).role;
   const failure = useSignal<BinderyError | undefined>(undefined);
   const attempt = useCallback((work: Promise<void>): void => {
@@ -26,7 +27,7 @@ export function NotebookPage({ room, client, document }: { room: NotebookRoom; c
     <RoomPage
       room={room}
       title={path.split('/').at(-1) ?? path}
-      lead={path.includes('/') ? <p class="wrap">{path}</p> : undefined}
+      lead={role && includes(role, 'execute') ? <Crumbs path={path} /> : path.includes('/') && <p class="wrap">{path}</p>}
       tools={role !== undefined && role !== 'read' && <Tools actions={actions} role={role} attempt={attempt} />}
     >
       {failure.value && <Problem error={failure.value} />}
