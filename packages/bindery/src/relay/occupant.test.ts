@@ -92,7 +92,10 @@ describe('a room with an occupant', () => {
   it('T5 has the edits of one owner in a transaction, and says whose they are', async () => {
     const room = await RelayRoom.open(place());
     const seen: unknown[] = [];
-    room.doc.getText('source').observe(({ delta }, { origin, meta }) => seen.push([origin, meta.get(OWNER), delta.length]));
+    room.doc.getText('source').observe(({ delta }, { origin, meta }) => {
+      const put = delta.flatMap(({ insert }) => (typeof insert === 'string' ? [insert] : []));
+      seen.push([origin, meta.get(OWNER), put.join('')]);
+    });
     const labs = [
       new Lab(room, 'execute', 'ada'),
       new Lab(room, 'execute', 'bob'),
@@ -102,9 +105,9 @@ describe('a room with an occupant', () => {
     for (const { doc } of labs) doc.getText('source').insert(0, 'x');
     await turn();
     assert.deepEqual(seen, [
-      ['execute', 'bob', 1],
-      ['execute', 'ada', 1],
-      ['edit', 'ada', 2],
+      ['execute', 'bob', 'x'],
+      ['execute', 'ada', 'xx'],
+      ['edit', 'ada', 'x'],
     ]);
     assert.equal(room.doc.getText('source').length, 4);
     await room.close();
