@@ -4,7 +4,7 @@ import { BinderyError } from '@bindery/wire/errors.ts';
 import { cellsOf } from '@bindery/rtc/notebook/shared-notebook.ts';
 import type { TextEdit } from '@bindery/rtc/tables/fields.ts';
 import type { RelayRoom } from '../relay/relay-room.ts';
-import { rowsOf, tablesOf } from './notebook-view.ts';
+import { rowsOf, sourceOf, tablesOf } from './notebook-view.ts';
 
 /** Where a cell is to be: a place counted from 0, or behind another cell; at the end where neither is said. */
 export interface Place {
@@ -40,14 +40,16 @@ export class CellEdits {
     if ((source ?? undefined) === undefined ? !splices : splices)
       throw invalid('A change has either the whole source, or splices.', 'Leave out one of source and splices.');
     await this.#room.edit(() => {
-      this.#row(id);
-      const { cells } = tablesOf(this.#room.doc);
-      const before = cells.text(id, 'text').toJSON();
+      const row = this.#row(id);
+      const before = sourceOf(row);
       if (typeof sourceHash === 'string' && createHash('sha256').update(before).digest('hex') !== sourceHash.toLowerCase())
         throw new BinderyError('cell_changed', `The source of the cell ${id} is not the one that was meant.`, {
           hint: 'Somebody has just edited it: look at it again.',
         });
-      cells.update(id, { text: source?.toWellFormed() ?? checked(before, splices ?? []) });
+      const text = source?.toWellFormed() ?? checked(before, splices ?? []);
+      // Where somebody put something else.
+      if (!(row.get('source') instanceof Y.Text)) row.set('source', new Y.Text(before));
+      tablesOf(this.#room.doc).cells.update(id, { text });
     });
   }
 

@@ -132,11 +132,15 @@ function wantsPage({ method, url = '', headers: { accept = '' } }: IncomingMessa
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request) {
-    bytes += (chunk as Buffer).length;
-    // Who is cut off while he sends does not read why. What is far too much is.
-    if (bytes <= MOST_BODY) chunks.push(chunk as Buffer);
-    else if (bytes > MOST_UNREAD) break;
+  try {
+    for await (const chunk of request) {
+      bytes += (chunk as Buffer).length;
+      // Who is cut off while he sends does not read why. What is far too much is.
+      if (bytes <= MOST_BODY) chunks.push(chunk as Buffer);
+      else if (bytes > MOST_UNREAD) break;
+    }
+  } catch (cause) {
+    throw new BinderyError('request_invalid', 'The body did not arrive as a whole.', { cause });
   }
   if (bytes > MOST_BODY) throw new TooLarge();
   return Buffer.concat(chunks).toString();

@@ -257,7 +257,8 @@ function outputsOf(desk: Desk, row: Row, first: number): OutputView[] {
   return views.filter((view) => view !== undefined);
 }
 
-function sourceOf(row: Row): string {
+/** The text of a cell, whatever others made of it. */
+export function sourceOf(row: Row): string {
   const source = row.get('source');
   return source instanceof Y.Text ? source.toJSON().toWellFormed() : textOf(source, '');
 }

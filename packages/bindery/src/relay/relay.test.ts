@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, afterEach, describe, it, mock } from 'node:test';
 import type { Role } from '@bindery/rtc/room/room.ts';
 import { enterNotes, titles, untilRoom, type NotesRoom } from '../../../../test/fakes/notes-room.ts';
+import { until } from '../../../../test/fakes/until.ts';
 import { OWN } from './dialect.ts';
 import { Relay, type RelayOptions } from './relay.ts';
 
@@ -86,6 +87,35 @@ describe('the relay', () => {
       for (const room of rooms) room.close();
     }
     await relay.close();
+  });
+
+  it('E4 keeps a room in memory for the server itself, until it leaves, and says when the room ends before', async () => {
+    const { relay, url } = await started({ idleMs: 1 });
+    let ended = 0;
+    const { room, leave } = await relay.stay('/x', () => (ended += 1));
+    const a = await enter(url('/x?role=edit'));
+    let heard = 0;
+    const unwatch = room.watchStates(() => (heard += 1));
+    a.awareness.setLocalState({ user: { name: 'a' } });
+    await until('it is heard', () => heard > 0 && room.states.length === 1);
+    a.close();
+    // Somebody else comes and goes, later than the room would have been let go.
+    for (const title of ['1', '2']) {
+      const b = await enter(url('/y?role=edit'));
+      b.tables.notes.create({ title });
+      await b.saved();
+      b.close();
+    }
+    await until('she has left', () => room.states.length === 0);
+    assert.equal((await relay.present('/x')) === room && !room.isEnded, true);
+    unwatch();
+    leave();
+    leave();
+    const again = await relay.stay('/x', () => (ended += 1));
+    assert.equal(ended, 0);
+    await relay.close();
+    assert.deepEqual([ended, again.room.isEnded], [1, true]);
+    await assert.rejects(relay.stay('/x', () => undefined));
   });
 
   it('E1 lets nobody in who is not admitted, and opens nothing for them', async () => {
