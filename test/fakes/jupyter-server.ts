@@ -54,9 +54,12 @@ export class JupyterServer implements AsyncDisposable {
       },
     );
     const server = new JupyterServer(folder, child, port, token);
-    const end = performance.now() + 60_000;
+    const end = performance.now() + 120_000;
     while (!(await server.ask('GET', 'api/status').catch(() => undefined))) {
-      if (performance.now() > end || child.exitCode !== null) throw new Error('The Jupyter server does not start.');
+      if (performance.now() > end || child.exitCode !== null) {
+        child.kill('SIGKILL');
+        throw new Error('The Jupyter server does not start.');
+      }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     return server;

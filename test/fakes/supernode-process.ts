@@ -53,7 +53,13 @@ export class SupernodeProcess {
       {
         stdio: ['ignore', 'pipe', 'pipe'],
         detached: true,
-        env: { PATH: process.env['PATH'] ?? '', HOME: folder, BINDERY_SUPERNODE_TOKEN: server.token, ...env },
+        env: {
+          PATH: process.env['PATH'] ?? '',
+          HOME: folder,
+          NODE_COMPILE_CACHE: `${folder}.compiled`,
+          BINDERY_SUPERNODE_TOKEN: server.token,
+          ...env,
+        },
       },
     );
     let said = '';
