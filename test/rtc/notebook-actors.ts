@@ -150,7 +150,7 @@ export interface NotebookActor {
 
 type Step = { readonly safe: () => void; readonly run?: Run };
 
-/** One edit of a random kind. Text cells (`t`) are edited by everybody; others (`m`, and `r` that run) are moved by who put them in. */
+/** One edit of a random kind. Cells with text (`t`) are edited and taken out by everybody, others (`m`) moved; who put in one that runs (`r`) moves it, and takes it out. */
 function step(doc: Y.Doc, name: string, count: number, { ledger, random, code }: Place): Step | undefined {
   const cells = cellsOf(doc);
   const known = cellsIn(doc);
@@ -161,17 +161,17 @@ function step(doc: Y.Doc, name: string, count: number, { ledger, random, code }:
     return ledger.put(id);
   };
   const texts = known.filter(({ id }) => id.startsWith('t'));
-  const own = known.filter(({ id }) => /^[mr]/.test(id) && id.slice(1).startsWith(`${name}.`));
+  const movable = known.filter(({ id }) => id.startsWith('m') || id.startsWith(`r${name}.`));
   if (kind < 4) {
     const run: Run = { id: `${name}.${count}`, cell: `r${name}.${count}`, execution: undefined, raises: random.happens(4) };
     ledger.runs.set(run.id, run);
     return { safe: put(run.cell, code(run.id, run.raises)), run };
   }
   if (kind < 8) return { safe: put(`m${name}.${count}`, `# ${name}.${count}`) };
-  if (kind < 18 && own.length > 0) {
-    const { id, map } = random.one(own);
+  if (kind < 18 && movable.length > 0) {
+    const { id, map } = random.one(movable);
     const from = known.findIndex((each) => each.map === map);
-    if (random.happens(10)) {
+    if (id.startsWith('r') && random.happens(10)) {
       cells.delete(from);
       return { safe: ledger.took(id) };
     }

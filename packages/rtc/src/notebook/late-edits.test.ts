@@ -71,6 +71,31 @@ describe('what is written into a cell while it is moved (M6)', () => {
     end();
   });
 
+  it('a cell that two moved at the same time stands there once, with what is written into either copy', () => {
+    const { server, docs, end } = started(notebook('a12', 'b', 'c'), 2);
+    const [one, two] = docs as [Y.Doc, Y.Doc];
+    move(one, 0, 2);
+    move(two, 0, 1);
+    sync(server, one);
+    for (const doc of docs) Y.applyUpdate(server, Y.encodeStateAsUpdate(doc, Y.encodeStateVector(server)));
+    // They have not heard yet which copy stays.
+    sourceOf(one, 'a').insert(3, 'x');
+    sourceOf(two, 'a').insert(1, 'y');
+    sync(server, one, two);
+    sync(server, one, two);
+    for (const doc of [server, ...docs]) assert.deepEqual(said(doc), ['b', 'c', 'ay12x']);
+    // Of two that say different things both stay.
+    move(one, 0, 2);
+    sourceOf(two, 'b').insert(1, '!');
+    move(two, 0, 1);
+    sync(server, one);
+    sourceOf(server, 'b').insert(1, '?');
+    sync(server, two);
+    sync(server, one, two);
+    for (const doc of [server, ...docs]) assert.deepEqual(said(doc).toSorted(), ['ay12x', 'b!', 'b?', 'c']);
+    end();
+  });
+
   it('is lost when nobody keeps it any longer, and so is what was kept for it', () => {
     const { server, docs, end } = started(notebook('a unmistakable', 'b'), 2);
     const [mover, writer] = docs as [Y.Doc, Y.Doc];

@@ -53,7 +53,9 @@ class LateEdits {
   readonly #look = (transaction: Y.Transaction): void => {
     const late = this.#moves.size > 0 ? this.#lateItems(transaction) : [];
     if (late.length > 0) this.#doc.transact(() => late.forEach(([move, item]) => put(move, item)), transaction.origin);
-    if (transaction.changed.has(cellsOf(this.#doc) as never)) this.#findMoves(transaction);
+    if (!transaction.changed.has(cellsOf(this.#doc) as never)) return;
+    this.#findMoves(transaction);
+    this.#unite(transaction);
   };
 
   /** What came just now into texts that were moved away, in the order in which it stands there. */
@@ -92,12 +94,37 @@ class LateEdits {
       const cell = item.content instanceof Y.ContentType ? item.content.type : undefined;
       if (!(cell instanceof Y.Map) || !Y.isDeleted(transaction.deleteSet, item.id)) continue;
       const [from, to] = [lastValue(cell, 'source'), came.get(lastValue(cell, 'id'))];
-      if (from instanceof Y.Text && to) this.#remember(transaction, { cell: item, from, to, runs: new Map() });
+      if (!(from instanceof Y.Text) || !to) continue;
+      const before = itemsOf(from).filter((each) => each.countable && Y.isDeleted(transaction.deleteSet, each.id));
+      this.#remember(transaction, { cell: item, from, to, runs: new Map() }, before);
     }
   }
 
-  #remember(transaction: Y.Transaction, move: Move): void {
-    const before = itemsOf(move.from).filter((item) => item.countable && Y.isDeleted(transaction.deleteSet, item.id));
+  /** A cell that two moved at the same time stands there twice: the copy that came later goes, where it says the same. */
+  #unite(transaction: Y.Transaction): void {
+    const cells = cellsOf(this.#doc);
+    const known = new Map<unknown, Y.Map<unknown>>();
+    const came: Y.Map<unknown>[] = [];
+    for (const cell of cells.toArray()) {
+      if (!(cell instanceof Y.Map) || !cell._item) continue;
+      if (isNew(transaction, cell._item)) came.push(cell as Y.Map<unknown>);
+      else known.set(cell.get('id'), cell as Y.Map<unknown>);
+    }
+    for (const cell of came) {
+      const id = cell.get('id');
+      const other = known.get(id);
+      if (!other) known.set(id, cell);
+      const [from, to] = [cell.get('source'), other?.get('source')];
+      if (!cell._item || !other || typeof id !== 'string' || !(from instanceof Y.Text) || !(to instanceof Y.Text)) continue;
+      if (cell.get('cell_type') !== other.get('cell_type') || from.toJSON() !== to.toJSON()) continue;
+      const before = itemsOf(from).filter((item) => item.countable && !item.deleted);
+      this.#remember(transaction, { cell: cell._item, from, to, runs: new Map() }, before);
+      this.#doc.transact(() => cells.delete(cells.toArray().indexOf(cell)), transaction.origin);
+    }
+  }
+
+  /** @param before the letters that it had */
+  #remember(transaction: Y.Transaction, move: Move, before: readonly Y.Item[]): void {
     const after = itemsOf(move.to).filter((item) => item.countable && !item.deleted);
     const lacking = new Set(before);
     for (const { item, start, to, length } of alike(before, after)) {
