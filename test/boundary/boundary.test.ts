@@ -139,7 +139,7 @@ function walls(probe: () => Probe, whole: () => Seen, place: 'session' | 'build'
       '/dev/shm',
       '/srv/conda/envs/notebook',
       '/home/jovyan',
-      ...(place === 'build' ? ['/run/bindery/cache'] : []),
+      place === 'build' ? '/run/bindery/cache' : '/run/bindery/kernels',
     ]);
     for (const { at, options, root: source } of probe().mounts) {
       const interpreter = at === source && /python|pyenv|\/usr\/local/.test(at);
@@ -158,7 +158,7 @@ function walls(probe: () => Probe, whole: () => Seen, place: 'session' | 'build'
       '/dev/shm',
       '/dev/pts',
       '/srv/conda/envs/notebook', // no file can be made in /dev/pts
-      ...(place === 'build' ? ['/run/bindery/cache'] : []),
+      place === 'build' ? '/run/bindery/cache' : '/run/bindery/kernels',
     ];
     for (const [path, bytes] of Object.entries(probe().writable)) {
       assert.ok(expected.includes(path), `${path} can be written to`);

@@ -16,6 +16,8 @@ export class JupyterServer implements AsyncDisposable {
   readonly folder: string;
   readonly socketPath: string | undefined;
   readonly token: string;
+  /** Where its kernels' sockets are. */
+  readonly kernels: string;
   /** With a socket, an address whose host says nothing. */
   readonly url: string;
   readonly #child: ChildProcess;
@@ -23,6 +25,7 @@ export class JupyterServer implements AsyncDisposable {
   private constructor(folder: string, child: ChildProcess, port: number | undefined, token: string) {
     this.folder = folder;
     this.token = token;
+    this.kernels = join(folder, 'run');
     this.socketPath = port === undefined ? join(folder, 'nb.sock') : undefined;
     this.url = port === undefined ? 'http://localhost/base/' : `http://127.0.0.1:${port}/base/`;
     this.#child = child;
@@ -44,13 +47,14 @@ export class JupyterServer implements AsyncDisposable {
         `--IdentityProvider.token=${token}`,
         `--ServerApp.root_dir=${root}`,
         '--ServerApp.disable_check_xsrf=True',
+        '--KernelManager.transport=ipc',
         '--no-browser',
         '--allow-root',
         ...options,
       ],
       {
         stdio: ['ignore', 'ignore', process.env['JUPYTER_LOG'] ? 'inherit' : 'ignore'],
-        env: { PATH: process.env['PATH'] ?? '', HOME: folder, LANG: 'C.UTF-8' },
+        env: { PATH: process.env['PATH'] ?? '', HOME: folder, LANG: 'C.UTF-8', JUPYTER_RUNTIME_DIR: join(folder, 'run') },
       },
     );
     const server = new JupyterServer(folder, child, port, token);

@@ -43,6 +43,8 @@ export interface Address {
   readonly token: string;
   /** `/s/<id>/` */
   readonly basePath: string;
+  /** The folder of this machine in which the connection files and sockets of its kernels lie, where they can be reached; its user writes in it. */
+  readonly kernels?: string | undefined;
 }
 
 export interface SessionOrder {

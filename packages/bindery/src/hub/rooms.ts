@@ -86,7 +86,7 @@ export function makeRooms(shared: Shared, options: HubOptions & { readonly web: 
     clock,
     documents: {
       takes: isOurs,
-      put: ({ id, basePath, socketPath, token }) => documents.put({ id, url: `http://localhost${basePath}`, socketPath, token }),
+      put: ({ basePath, ...session }) => documents.put({ ...session, url: `http://localhost${basePath}` }),
       flush: (id) => documents.flush(id),
       remove: (id) => documents.remove(id),
       keepOnly: (ids) => documents.keepOnly(ids),

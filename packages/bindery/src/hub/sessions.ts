@@ -1,7 +1,7 @@
 import type { EndReason, SessionView, ShareLink, ShareSession } from '@bindery/wire/api.ts';
 import { restorePath } from '@bindery/wire/link-v2.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
-import type { Engine, SavedWork, Session } from '../contracts/engine.ts';
+import type { Address, Engine, SavedWork, Session } from '../contracts/engine.ts';
 import type { Explanation } from '../proxy/access.ts';
 import type { Proxy } from '../proxy/proxy.ts';
 import type { Beside } from '../proxy/routes.ts';
@@ -40,7 +40,7 @@ export interface SessionsOptions {
 export interface Documents {
   readonly takes: Beside['takes'];
   /** Comes when the documents of this session can be asked for. */
-  put(session: { id: string; basePath: string; socketPath: string; token: string }): Promise<{ socketPath: string; authorization: string }>;
+  put(session: Address & { readonly id: string }): Promise<{ socketPath: string; authorization: string }>;
   /** Saves what is open of a session. */
   flush(id: string): Promise<void>;
   remove(id: string): Promise<void>;

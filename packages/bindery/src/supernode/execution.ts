@@ -1,7 +1,7 @@
 import { isObject, portable, type JsonObject } from '@bindery/rtc/json.ts';
 import { joinOutput } from '@bindery/rtc/notebook/nbformat.ts';
 import type { ExecutionStatus } from '@bindery/rtc/tables/jupyter.ts';
-import type { KernelMessage } from './kernel-messages.ts';
+import { numberOf, type KernelMessage } from './kernel-messages.ts';
 import { errorOf, type Outputs } from './outputs.ts';
 import type { Sealed } from './seals.ts';
 
@@ -50,6 +50,8 @@ export class Execution {
   executionCount: number | null = null;
   /** The number of the kernel's last message, of which all before are taken. */
   heard: number | undefined;
+  /** The number of the last message whose outputs a process before this one has written. */
+  readonly #written: number;
   #gap: Gap | undefined;
   readonly #outputs: Outputs;
   #late: Outputs | undefined;
@@ -69,6 +71,7 @@ export class Execution {
     this.home = home;
     this.isSent = adopted !== undefined;
     this.isBegun = this.isSent;
+    this.#written = adopted?.heard ?? -1;
     this.#outputs = home.outputs(this);
     if (!adopted) return;
     this.#outputs.goOn();
@@ -108,8 +111,10 @@ export class Execution {
   }
 
   /** Takes a message of the kernel that belongs to it. */
-  take({ channel, header: { msg_type: type }, content }: KernelMessage): void {
+  take(message: KernelMessage): void {
     if (this.#isDropped) return;
+    const { channel, content } = message;
+    const { msg_type: type } = message.header;
     if (this.#isEnded) {
       this.#takeLate(type, content);
       return;
@@ -122,7 +127,7 @@ export class Execution {
     else {
       if (type === 'error') this.#error = content;
       if (type === 'execute_result') this.#keepResult(content);
-      this.#outputs.take(type, content);
+      if ((numberOf(message) ?? Infinity) > this.#written) this.#outputs.take(type, content);
     }
   }
 
@@ -228,12 +233,6 @@ export class Execution {
   }
 }
 
-/** IPython and others number their messages, at the end of the id. */
-function numberOf({ header }: KernelMessage): number | undefined {
-  const number = /_(\d{1,15})$/.exec(header.msg_id)?.[1];
-  return number === undefined ? undefined : Number(number);
-}
-
 /** Finds out by their numbers whether messages are missing after an interruption. */
 class Gap {
   #after: number | undefined;
@@ -248,6 +247,7 @@ class Gap {
 
   /** True when messages are missing before this one. */
   take(number: number | undefined, isBegin: boolean): boolean {
+    if (number !== undefined && number <= (this.#after ?? -1)) return false;
     if (this.#isFirst && this.#after === undefined && isBegin && number !== undefined) this.#after = number - 1;
     const isMissing = this.#isFirst && (number === undefined || number !== (this.#after ?? -1) + 1);
     this.#isFirst = false;

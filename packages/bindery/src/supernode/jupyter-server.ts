@@ -14,6 +14,8 @@ export interface JupyterAddress {
   readonly socketPath?: string | undefined;
   /** Empty for a server that asks for none. */
   readonly token: string;
+  /** The folder of this machine in which the connection files and sockets of its kernels lie, where they can be reached. */
+  readonly kernels?: string | undefined;
 }
 
 /** An answer of the server that is no success, or none at all (status 0). */

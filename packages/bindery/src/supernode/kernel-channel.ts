@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { WebSocket, type ClientOptions } from 'ws';
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import { credentials, type JupyterAddress } from './jupyter-server.ts';
+import { KernelEar } from './kernel-ear.ts';
 import { decodeMessage, encodeMessage, PROTOCOL, type KernelMessage, type KernelPath, type KernelProtocol } from './kernel-messages.ts';
+import { NewsOrder } from './news-order.ts';
 
 export interface ChannelOptions {
   readonly address: JupyterAddress;
@@ -41,9 +43,16 @@ const LONGEST_WAIT_MS = 5000;
 const PING_MS = 30_000;
 const MOST_BYTES = 256 * 1024 * 1024;
 
-/** A client of one kernel's WebSocket, for as long as the kernel is there: it connects, and comes again when the connection is lost. */
+/**
+ * A client of one kernel's WebSocket, for as long as the kernel is there: it connects, and comes again when the connection is lost. What the
+ * kernel publishes is also heard at its own socket, where that can be reached: it comes sooner there, and past the server's limits.
+ */
 export class KernelChannel {
   readonly #options: ChannelOptions;
+  readonly #news: NewsOrder<KernelMessage>;
+  readonly #ear: KernelEar | undefined;
+  /** The kernel's name for itself, as far as it was heard. */
+  #speaker: string | undefined;
   #socket: WebSocket | undefined;
   #protocol: KernelProtocol = PROTOCOL;
   #isOpen = false;
@@ -54,6 +63,20 @@ export class KernelChannel {
   constructor(options: ChannelOptions) {
     this.#options = options;
     this.#waitMs = options.waitMs ?? 125;
+    const { address, kernel, listener } = options;
+    this.#news = new NewsOrder((message) => listener.message(message));
+    if (address.kernels !== undefined) {
+      this.#ear = new KernelEar({
+        folder: address.kernels,
+        kernel,
+        heard: (message, bytes) => {
+          // Without the WebSocket nobody says which message is the next.
+          this.#speaker = message.header.session;
+          if (this.#isOpen) this.#news.quick(message.header.msg_id, message, bytes);
+        },
+        interrupted: () => this.#news.interrupted(),
+      });
+    }
     this.#connect();
   }
 
@@ -84,6 +107,8 @@ export class KernelChannel {
     this.#isEnded = true;
     this.#isOpen = false;
     clearTimeout(this.#timer);
+    this.#ear?.close();
+    this.#news.interrupted();
     this.#socket?.close();
   }
 
@@ -147,9 +172,17 @@ export class KernelChannel {
       // One that nobody can read: there is nothing that could be done with it.
       return;
     }
-    this.#options.listener.message(message);
+    this.#pass(message);
     // The server leaves the connection open after a kernel's end.
     if (message.header.msg_type === 'shutdown_reply' && message.content['restart'] === false) this.#gone();
+  }
+
+  #pass(message: KernelMessage): void {
+    const { channel, header } = message;
+    const isKernels = this.#speaker === undefined || header.session === this.#speaker;
+    if (this.#ear && channel === 'iopub' && isKernels) this.#news.sure(header.msg_id, message);
+    // The server's word that it leaves something out, which was heard.
+    else if (channel !== 'iopub' || header.msg_type !== 'stream' || !this.#news.isAhead) this.#options.listener.message(message);
   }
 
   #gone(): void {
@@ -162,6 +195,7 @@ export class KernelChannel {
     if (this.#isEnded) return;
     const wasOpen = this.#isOpen;
     this.#isOpen = false;
+    this.#news.interrupted();
     this.#timer = setTimeout(() => this.#connect(), this.#waitMs * (0.5 + Math.random() / 2));
     this.#waitMs = Math.min(this.#waitMs * 2, LONGEST_WAIT_MS);
     if (wasOpen) this.#options.listener.lost();

@@ -1,5 +1,7 @@
+import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 import { isObject, isTooDeep, type JsonObject } from '@bindery/rtc/json.ts';
+import { sameSecret } from '../base/secrets.ts';
 
 /** The form of messages in which each part stands for itself; without it they are JSON, with buffers behind. */
 export const PROTOCOL = 'v1.kernel.websocket.jupyter.org';
@@ -37,13 +39,34 @@ const Parts = z.object({
   content: z.custom<JsonObject>((value) => isObject(value) && !isTooDeep(value)),
 });
 
+const DELIMITER = Buffer.from('<IDS|MSG>');
+
 /** Offsets in a message, and buffers, are no more than this. */
 const MOST_PARTS = 4096;
 
 /** Reads a message in either form. Throws what it is not. */
 export function decodeMessage(data: Buffer, isBinary: boolean, protocol: KernelProtocol): KernelMessage {
-  const { parts, buffers } =
-    protocol === PROTOCOL ? fromParts(data) : isBinary ? fromOffsets(data) : { parts: jsonFrom(data), buffers: [] };
+  return parsed(protocol === PROTOCOL ? fromParts(data) : isBinary ? fromOffsets(data) : { parts: jsonFrom(data), buffers: [] });
+}
+
+/**
+ * Reads a message as kernels write it to their sockets (Jupyter messaging, "The Wire Protocol"): topics, a delimiter, the signature, header, parent header, metadata,
+ * content, buffers. Throws what it is not, also when it is not signed with the key.
+ */
+export function decodeWireMessage(channel: KernelPath, parts: readonly Buffer[], key: string): KernelMessage {
+  const at = parts.findIndex((part) => part.equals(DELIMITER));
+  const [signature = DELIMITER, ...pieces] = parts.slice(at + 1);
+  if (at < 0 || pieces.length < 4) throw new RangeError('The message has not as many parts as it must.');
+  if (key !== '') {
+    const hmac = createHmac('sha256', key);
+    for (const piece of pieces.slice(0, 4)) hmac.update(piece);
+    if (!sameSecret(hmac.digest('hex'), signature.toString('latin1')))
+      throw new RangeError('The message is not signed with the key of the kernel.');
+  }
+  return parsed(fromPieces(channel, pieces));
+}
+
+function parsed({ parts, buffers }: Read): KernelMessage {
   const { channel, header, parent_header: parent, metadata, content } = Parts.parse(parts);
   return { channel, header, parent, metadata, content, buffers };
 }
@@ -89,15 +112,14 @@ function fromParts(data: Buffer): Read {
   const count = Number(data.readBigUInt64LE(0));
   if (count < 6 || count > MOST_PARTS) throw new RangeError('The message has not as many parts as it must.');
   const offsets = Array.from({ length: count }, (_, index) => Number(data.readBigUInt64LE(8 * (index + 1))));
-  const [channel = data, header = data, parent = data, metadata = data, content = data, ...buffers] = cut(data, offsets);
-  const parts = {
-    channel: channel.toString(),
-    header: jsonFrom(header),
-    parent_header: jsonFrom(parent),
-    metadata: jsonFrom(metadata),
-    content: jsonFrom(content),
-  };
-  return { parts, buffers };
+  const [channel = data, ...rest] = cut(data, offsets);
+  return fromPieces(channel.toString(), rest);
+}
+
+/** Header, parent header, metadata and content, each as JSON, and the buffers. */
+function fromPieces(channel: string, pieces: readonly Buffer[]): Read {
+  const [header, parent_header, metadata, content] = pieces.slice(0, 4).map(jsonFrom);
+  return { parts: { channel, header, parent_header, metadata, content }, buffers: pieces.slice(4) };
 }
 
 /** A count and that many offsets (32 bits, big end first), then the JSON and the buffers. */
@@ -119,4 +141,10 @@ function cut(data: Buffer, offsets: readonly number[]): Buffer[] {
 
 function jsonFrom(bytes: Buffer): unknown {
   return JSON.parse(bytes.toString());
+}
+
+/** IPython and others number their messages, at the end of the id. */
+export function numberOf({ header }: KernelMessage): number | undefined {
+  const number = /_(\d{1,15})$/.exec(header.msg_id)?.[1];
+  return number === undefined ? undefined : Number(number);
 }

@@ -16,7 +16,14 @@ import type { Guest } from './guests.ts';
 
 const Order = z.discriminatedUnion('type', [
   z.object({ type: z.literal('begin'), folder: z.string(), socketPath: z.string(), secret: z.string(), level: z.string() }),
-  z.object({ type: z.literal('put'), id: z.string(), url: z.string(), socketPath: z.string().optional(), token: z.string() }),
+  z.object({
+    type: z.literal('put'),
+    id: z.string(),
+    url: z.string(),
+    socketPath: z.string().optional(),
+    token: z.string(),
+    kernels: z.string().optional(),
+  }),
   z.object({ type: z.literal('flush'), id: z.string(), number: z.number() }),
   z.object({ type: z.literal('remove'), id: z.string() }),
 ]);
@@ -71,12 +78,12 @@ class Worker {
     await chmod(socketPath, 0o600);
   }
 
-  put({ id, url, socketPath, token }: Put): void {
+  put({ id, url, socketPath, token, kernels }: Put): void {
     const { folder, secret } = this.#begin;
     if (this.#sessions.has(id)) return;
     const opening = this.#lock.then(async () =>
       Collaboration.open({
-        address: { url, socketPath, token },
+        address: { url, socketPath, token, kernels },
         folder: join(folder, id),
         guestOf: (request) => guestOf(request, secret),
         graphqlPage: '-/graphql',

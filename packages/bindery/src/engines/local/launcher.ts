@@ -93,6 +93,7 @@ export class LocalLauncher implements Launcher {
       startedAt: instant(clock),
       isolated: place.isolated,
       shares: shares(order, place.config),
+      kernels: supervisor.kernels,
     };
     await folder.writeRecord(record);
     return record;

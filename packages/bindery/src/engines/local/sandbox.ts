@@ -11,6 +11,8 @@ export const INSIDE = {
   tree: '/run/bindery/tree',
   leftovers: '/run/bindery/leftovers',
   egress: '/run/bindery/egress',
+  /** Connection files and sockets of kernels. */
+  kernels: '/run/bindery/kernels',
   /** uv, for who likes it better than pip. */
   tools: '/opt/bindery/bin',
   /** uv, for builds. */

@@ -17,6 +17,8 @@ const SessionRecord = z.object({
   isolated: z.boolean(),
   /** Whether its JupyterLab has the parts by which documents are shared. */
   shares: z.boolean().default(false),
+  /** Where its kernels' sockets are; sessions of before have none that could be reached. */
+  kernels: z.string().optional(),
 });
 export type SessionRecord = z.infer<typeof SessionRecord>;
 
@@ -105,7 +107,7 @@ export class SessionFolder {
       startedAt: record.startedAt,
       isolated: record.isolated,
       shares: record.shares,
-      address: { socketPath: this.file('jupyter.sock'), token: record.token, basePath: record.basePath },
+      address: { socketPath: this.file('jupyter.sock'), token: record.token, basePath: record.basePath, kernels: record.kernels },
     };
     if (!ended) return { ...common, state: 'running' };
     return {

@@ -49,6 +49,8 @@ interface Made {
   readonly at: Paths;
   readonly home: string;
   readonly identity: string;
+  /** Where the sockets of its kernels lie, for who stands outside. */
+  readonly kernels: string;
   /** Folder of the environment as the sandbox sees it. */
   readonly environment: string;
   readonly overlay: Overlay | undefined;
@@ -61,13 +63,14 @@ export async function supervisorOrder(
   folder: SessionFolder,
   order: SessionOrder,
   parts: SessionParts,
-): Promise<{ order: Record<string, unknown>; group: Group }> {
+): Promise<{ order: Record<string, unknown>; group: Group; kernels: string }> {
   const { place, uid } = parts;
   const { session } = place.config;
   await checkNetwork(place);
   const made = await makeFolders(folder, order, parts);
-  const { at, home, overlay, loose } = made;
-  const grows = [home, ...(overlay ? [overlay.upper] : []), ...(loose ? [loose.venv, loose.tmp] : [])];
+  const { at, home, kernels, overlay, loose } = made;
+  const writes = loose ? [loose.venv, loose.tmp] : [kernels];
+  const grows = [home, ...(overlay ? [overlay.upper] : []), ...writes];
   const { group, ...limits } = await bounded(place, `session-${order.id}`, session, grows, uid !== undefined);
   const box = sessionBox(order, parts, made);
   const plain = {
@@ -94,9 +97,9 @@ export async function supervisorOrder(
         : null,
     },
     save: { ...started(place, saveBox(box, made, order, parts)), to: join(place.folders.saved, `${order.id}.tar.gz`), bytes: session.disk },
-    remove: [home, folder.file('overlay'), folder.file('etc'), folder.file('jupyter.sock'), ...(loose ? [loose.venv, loose.tmp] : [])],
+    remove: [home, folder.file('overlay'), folder.file('etc'), folder.file('jupyter.sock'), ...writes],
   };
-  return { order: plain, group };
+  return { order: plain, group, kernels };
 }
 
 /** True where the session's server is ours, so that its JupyterLab is known to understand the hub about shared documents. */
@@ -122,14 +125,16 @@ async function makeFolders(folder: SessionFolder, order: SessionOrder, { place, 
   if (place.isolated) {
     const layers = [join(location, 'layer'), join(location, 'prefix')].filter((path) => existsSync(path));
     const overlay = place.overlay ? await makeOverlay(folder.file('overlay'), layers, place, uid) : undefined;
-    return { at, home, identity, environment: overlay?.mount ?? join(location, 'prefix'), overlay, loose: undefined };
+    const kernels = await ownFolder(folder.file('kernels'), uid);
+    return { at, home, identity, kernels, environment: overlay?.mount ?? join(location, 'prefix'), overlay, loose: undefined };
   }
   const venv = folder.file('venv');
   const leftovers = leftoversOf(order) && at.leftovers;
   await makeVenv(uv, { folder: venv, environment: at.environment, leftovers, home, signal });
   // the paths of kernels' sockets have a hundred characters at most
   const tmp = await mkdtemp('/tmp/bindery-');
-  return { at, home, identity, environment: at.environment, overlay: undefined, loose: { venv, tmp } };
+  const kernels = join(tmp, 'jupyter-runtime');
+  return { at, home, identity, kernels, environment: at.environment, overlay: undefined, loose: { venv, tmp } };
 }
 
 interface SessionBox extends Sandbox {
@@ -158,7 +163,7 @@ function sessionBox(order: SessionOrder, parts: SessionParts, made: Made): Sessi
       ...parts.egress?.environment,
       ...trusted.env,
       ...order.env,
-      JUPYTER_RUNTIME_DIR: '/tmp/jupyter-runtime',
+      JUPYTER_RUNTIME_DIR: INSIDE.kernels,
       ...installed(parts, made),
     }),
     read: [
@@ -173,13 +178,13 @@ function sessionBox(order: SessionOrder, parts: SessionParts, made: Made): Sessi
       ...wayOut(parts.egress),
       ...trusted.read,
     ],
-    write: [...(overlay ? [[environment, INSIDE.environment] as const] : []), [made.home, INSIDE.home]],
+    write: [...(overlay ? [[environment, INSIDE.environment] as const] : []), [made.home, INSIDE.home], [made.kernels, INSIDE.kernels]],
     command: order.plan.start ? startScript(order.plan.start, serve, order, at) : serve,
   };
 }
 
 /** Where what a session installs goes, if nothing can be laid over the environment: to a folder of the session's own. */
-function installed({ place, uv }: SessionParts, { at, overlay, loose }: Made): Record<string, string> {
+function installed({ place, uv }: SessionParts, { at, kernels, overlay, loose }: Made): Record<string, string> {
   if (overlay) return {};
   if (!loose) return { PIP_TARGET: `${at.home}/.local/site`, PYTHONPATH: `${at.home}/.local/site` };
   const { venv, tmp } = loose;
@@ -190,7 +195,7 @@ function installed({ place, uv }: SessionParts, { at, overlay, loose }: Made): R
     NB_PYTHON_PREFIX: venv,
     KERNEL_PYTHON_PREFIX: venv,
     JUPYTER_PATH: `${venv}/share/jupyter:${at.environment}/share/jupyter`,
-    JUPYTER_RUNTIME_DIR: `${tmp}/jupyter-runtime`,
+    JUPYTER_RUNTIME_DIR: kernels,
     TMPDIR: tmp,
   };
 }

@@ -1,0 +1,149 @@
+import { constants } from 'node:fs';
+import { lstat, open } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { decodeWireMessage, numberOf, type KernelMessage } from './kernel-messages.ts';
+import { subscribe } from './zmtp.ts';
+
+const AGAIN_MS = 50;
+const LONGEST_MS = 5000;
+const MOST_BYTES = 64 * 1024;
+/** What it listens to in one second: who says more is heard by way of the server for a while, which says less. */
+const SECOND_MS = 1000;
+const MOST_HEARD_BYTES = 32 * 1024 * 1024;
+const MOST_HEARD = 5000;
+/** Numbers that may be missing in between. */
+const MOST_ANSWERS = 50;
+const NAME = /^[\w-]{1,100}$/;
+
+/** As Jupyter writes down how a kernel is reached ("Connection files"), where that is by UNIX sockets. */
+const Connection = z.object({
+  transport: z.literal('ipc'),
+  ip: z.string(),
+  iopub_port: z.number().int().nonnegative(),
+  key: z.string(),
+  signature_scheme: z.literal('hmac-sha256').optional(),
+});
+
+export interface EarOptions {
+  /** Where the kernels' connection files and sockets lie. What is in it may be anybody's. */
+  readonly folder: string;
+  readonly kernel: string;
+  /** Messages in one second after which it hangs up: 5,000. */
+  readonly most?: number;
+  heard(message: KernelMessage, bytes: number): void;
+  /** What is heard next may not be what was said next. */
+  interrupted(): void;
+}
+
+/** Hears what a kernel publishes at its own socket, without its server: sooner, and with no promise to hear all of it. Where it can't, it is still. */
+export class KernelEar {
+  readonly #options: EarOptions;
+  #socket: Socket | undefined;
+  #isEnded = false;
+  #waitMs = AGAIN_MS;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: EarOptions) {
+    this.#options = options;
+    if (NAME.test(options.kernel)) void this.#listen();
+  }
+
+  close(): void {
+    this.#isEnded = true;
+    clearTimeout(this.#timer);
+    this.#socket?.destroy();
+  }
+
+  async #listen(): Promise<void> {
+    const { folder, kernel } = this.#options;
+    const connection = await readConnection(join(folder, `kernel-${kernel}.json`));
+    if (!connection || this.#isEnded) return;
+    const socket = await socketAt(folder, `${basename(connection.ip)}-${connection.iopub_port}`);
+    if (this.#isEnded) socket?.destroy();
+    else if (socket) this.#follow(socket, connection.key);
+    else this.#again();
+  }
+
+  #follow(socket: Socket, key: string): void {
+    this.#socket = socket;
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      this.#options.interrupted();
+      this.#again();
+    });
+    let last: number | undefined;
+    let [since, heard, bytes] = [performance.now(), 0, 0];
+    subscribe(socket, (parts) => {
+      if (this.#isEnded || socket.destroyed) return;
+      if (performance.now() - since > SECOND_MS) [since, heard, bytes] = [performance.now(), 0, 0];
+      const size = parts.reduce((sum, { length }) => sum + length, 0);
+      heard += 1;
+      bytes += size;
+      if (heard > (this.#options.most ?? MOST_HEARD) || bytes > MOST_HEARD_BYTES) {
+        this.#waitMs = LONGEST_MS;
+        socket.destroy();
+        return;
+      }
+      let message: KernelMessage;
+      try {
+        message = decodeWireMessage('iopub', parts, key);
+      } catch {
+        // The server's copy, if there is one, comes.
+        this.#options.interrupted();
+        return;
+      }
+      this.#waitMs = AGAIN_MS;
+      const number = numberOf(message);
+      // Answers on other channels have some of the numbers. What a publisher can't get rid of it leaves out, a lot at a time.
+      if (number !== undefined && last !== undefined && number > last + MOST_ANSWERS) this.#options.interrupted();
+      last = number;
+      this.#options.heard(message, size);
+    });
+  }
+
+  #again(): void {
+    if (this.#isEnded) return;
+    this.#timer = setTimeout(() => void this.#listen(), this.#waitMs);
+    this.#waitMs = Math.min(this.#waitMs * 2, LONGEST_MS);
+  }
+}
+
+async function readConnection(file: string): Promise<z.infer<typeof Connection> | undefined> {
+  try {
+    // Whatever lies there: it is not waited for, and not followed.
+    const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const { size } = await handle.stat();
+      const found = Connection.safeParse(size > MOST_BYTES ? undefined : JSON.parse((await handle.readFile()).toString()));
+      return found.data;
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Connects to a socket in a folder. Should something else come to lie at its name in between, that gets the greeting of `subscribe` and no more.
+ */
+async function socketAt(folder: string, name: string): Promise<Socket | undefined> {
+  // The path of a socket may have a hundred characters; that of a session's folder may be longer.
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY).catch(() => undefined);
+  if (!handle) return undefined;
+  const path = process.platform === 'linux' ? `/proc/self/fd/${handle.fd}/${name}` : join(folder, name);
+  try {
+    if (!(await lstat(path)).isSocket()) return undefined;
+    const socket = connect({ path });
+    return await new Promise((resolve) => {
+      socket.once('connect', () => resolve(socket));
+      socket.once('error', () => resolve(undefined));
+    });
+  } catch {
+    return undefined;
+  } finally {
+    await handle.close();
+  }
+}
