@@ -48,7 +48,9 @@ for (const form of ['v1', 'JSON'] as const) {
 
     const open = async (kernel: string, session: string): Promise<{ channel: KernelChannel; heard: Heard }> => {
       const heard = new Heard();
-      const channel = new KernelChannel({ address: server, kernel, session, listener: heard, waitMs: 20 });
+      const { url, token, socketPath, kernels } = server;
+      const address = { url, token, socketPath, ...(form === 'v1' ? { kernels } : {}) };
+      const channel = new KernelChannel({ address, kernel, session, listener: heard, waitMs: 20 });
       channels.push(channel);
       await until('the channel is open', () => heard.words.includes('opened'));
       return { channel, heard };
@@ -82,7 +84,8 @@ create_comm(target_name='t', data={'a': 1}, buffers=[b'\\x01\\x02']).close()`;
       await until('it is over', isIdle);
       const second = await open(kernel, 'same');
       await until('the answer', () => second.heard.of(id, 'execute_reply').length === 1);
-      assert.equal(second.heard.text(id), 'b\n');
+      // What the first heard at the kernel's own socket, its server may not have told it: that comes again (X3.12).
+      assert.match(second.heard.text(id), form === 'v1' ? /^(a\n)?b\n$/ : /^b\n$/);
       assert.deepEqual(first.heard.words, ['opened']);
     });
 
