@@ -16,7 +16,11 @@ import { JupyterServer } from '../../../../test/fakes/jupyter-server.ts';
 import { LabClient } from '../../../../test/fakes/lab-client.ts';
 import { until } from '../../../../test/fakes/until.ts';
 import { makeLog } from '../base/log.ts';
+import { RelayRoom } from '../relay/relay-room.ts';
 import { Collaboration, isOurs } from './collaboration.ts';
+import { JupyterServer as JupyterApi } from './jupyter-server.ts';
+import { kindOf, type Kind } from './kinds.ts';
+import { SharedFile } from './shared-file.ts';
 
 let jupyter: JupyterServer;
 before(async () => {
@@ -449,6 +453,42 @@ describe('the documents of a Jupyter server', () => {
       (await readdir(join(jupyter.folder, 'root'))).filter((each) => each.includes(`${name.slice(0, -4)}.conflict`)),
       [],
     );
+  });
+
+  it('D5 knows its own write also when the server does it late, after the crash', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'shared-file-'));
+    const name = await text('a\n');
+    const room = await RelayRoom.open(join(folder, 'room'));
+    const server = new JupyterApi(jupyter);
+    const baseFile = join(folder, 'base');
+    await room.edit(() => room.doc.getText('source').insert(0, 'cba\n'));
+    await writeFile(baseFile, JSON.stringify({ base: 'a\n', next: 'ba\n' }));
+    const steady = async <T>(work: () => Promise<T>): Promise<T> => work();
+    const kind = kindOf('text', 'file') as Kind;
+    const shared = await SharedFile.open({
+      room,
+      server,
+      kind,
+      path: name,
+      baseFile,
+      steady,
+      log: makeLog('silent'),
+      saveMs: 60_000,
+      watchMs: 10,
+    });
+    ends.push(async () => {
+      await room.close();
+      await server.close();
+      await rm(folder, { recursive: true });
+    });
+    await writeFile(file(name), 'ba\n');
+    const isSeen = async (): Promise<boolean> => (JSON.parse(await readFile(baseFile, 'utf8')) as { base: string }).base === 'ba\n';
+    await until('it has seen the file', isSeen);
+    assert.equal(await shared.save(), 'success');
+    await shared.leave();
+    assert.equal(await saved(name), 'cba\n');
+    const beside = (await readdir(join(jupyter.folder, 'root'))).filter((each) => each.startsWith(`${name.slice(0, -4)}.conflict`));
+    assert.deepEqual(beside, []);
   });
 
   it('D6 says that it could not save, and saves as soon as it can', async () => {

@@ -90,6 +90,8 @@ export class SharedFile implements Occupant {
       await room.edit(() => theirs.fill(room.doc));
       await file.#keep(theirs);
     } else await file.#take(theirs, base);
+    // What the process before this one sent may yet arrive.
+    if (kept?.next && kept.next.text !== theirs.text) await file.#keep(theirs, kept.next);
     file.#seen = model;
     await file.#tell({ path, dirty: false, hash: model.hash ?? '' });
     file.#begin();
