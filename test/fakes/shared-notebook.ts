@@ -4,7 +4,7 @@ import { cellsOf, fillNotebook, readNotebook } from '@bindery/rtc/notebook/share
 import { openLocal } from '@bindery/rtc/room/local.ts';
 import { NOTEBOOK_TABLES } from '@bindery/rtc/tables/jupyter.ts';
 import { openTables } from '@bindery/rtc/tables/table.ts';
-import { OWNER } from '../../packages/bindery/src/relay/occupant.ts';
+import { AUTHOR } from '../../packages/bindery/src/relay/occupant.ts';
 import type { SharedDoc } from '../../packages/bindery/src/supernode/shared-doc.ts';
 import { until } from './until.ts';
 
@@ -37,10 +37,10 @@ export class SharedNotebook {
   }
 
   /** The tables as somebody has them who may do what the origin says. @param owner whom the relay knows him to be */
-  as(origin: 'execute' | 'edit' | 'server', owner?: string) {
+  as(origin: 'execute' | 'edit' | 'server', owner = '') {
     return openTables(this.doc, NOTEBOOK_TABLES, (body) =>
       this.doc.transact(({ meta }) => {
-        meta.set(OWNER, owner);
+        meta.set(AUTHOR, { owner, made: () => true });
         return body();
       }, origin),
     );

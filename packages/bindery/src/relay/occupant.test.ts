@@ -8,7 +8,7 @@ import * as Y from 'yjs';
 import type { Role } from '@bindery/rtc/room/room.ts';
 import { DOCPROVIDER } from './dialect.ts';
 import type { Member } from './audience.ts';
-import { OWNER, type SaveStatus } from './occupant.ts';
+import { AUTHOR, type Author, type SaveStatus } from './occupant.ts';
 import { RelayRoom } from './relay-room.ts';
 import { Refusal, Relay } from './relay.ts';
 import { yMessage } from '../../../../test/fakes/y-message.ts';
@@ -42,6 +42,11 @@ class Lab implements Member {
 
   text(): string {
     return this.doc.getText('source').toJSON();
+  }
+
+  /** Says who it is, as pages do when they come. */
+  present(): void {
+    this.#say(1, yMessage(1, this.doc.clientID, 1, '{}'));
   }
 
   save(id: number, what = 'save'): void {
@@ -94,7 +99,7 @@ describe('a room with an occupant', () => {
     const seen: unknown[] = [];
     room.doc.getText('source').observe(({ delta }, { origin, meta }) => {
       const put = delta.flatMap(({ insert }) => (typeof insert === 'string' ? [insert] : []));
-      seen.push([origin, meta.get(OWNER), put.join('')]);
+      seen.push([origin, (meta.get(AUTHOR) as Author).owner, put.join('')]);
     });
     const labs = [
       new Lab(room, 'execute', 'ada'),
@@ -110,6 +115,29 @@ describe('a room with an occupant', () => {
       ['edit', 'ada', 'x'],
     ]);
     assert.equal(room.doc.getText('source').length, 4);
+    await room.close();
+  });
+
+  it('T5 knows what of an edit is only brought', async () => {
+    const room = await RelayRoom.open(place());
+    const authors: Author[] = [];
+    room.doc.on('afterTransaction', ({ meta }: Y.Transaction) => {
+      const author = meta.get(AUTHOR) as Author | undefined;
+      if (author) authors.push(author);
+    });
+    const [quiet, said, other] = [new Lab(room), new Lab(room, 'execute', 'ada'), new Y.Doc()];
+    said.present();
+    other.getText('source').insert(0, 'lost');
+    Y.applyUpdate(said.doc, Y.encodeStateAsUpdate(other));
+    await turn();
+    quiet.doc.getText('source').insert(0, 'x');
+    await turn();
+    const made = authors.map((author) => [quiet.doc, said.doc, other].map(({ clientID }) => author.made(clientID)));
+    // Of who has said nothing of himself, nothing is known.
+    assert.deepEqual(made, [
+      [false, true, false],
+      [true, true, true],
+    ]);
     await room.close();
   });
 

@@ -1,8 +1,16 @@
 /** Whose edits a transaction holds, as its origin: of members that may run code, of others that may edit, of the server itself. */
 export type Origin = 'execute' | 'edit' | 'server';
 
-/** Under which a transaction's `meta` says who edits, as far as the server knows; members of whom it knows nothing are one. */
-export const OWNER = Symbol('owner');
+/** Under which the `meta` of a transaction of members says who they are. */
+export const AUTHOR = Symbol('author');
+
+/** Whose edits a transaction holds, as far as the server knows. */
+export interface Author {
+  /** Empty for those of whom nothing is known. */
+  readonly owner: string;
+  /** False for a client id that none of them has: what it made, they only bring. */
+  made(client: number): boolean;
+}
 
 /** How the writing of a document to where it belongs ended; `skipped`: it was not tried, as it goes nowhere. */
 export type SaveStatus = 'success' | 'skipped' | 'failed';

@@ -40,6 +40,11 @@ export class Presence {
     return encode([[own.client, entry]]);
   }
 
+  /** The client id that a connection owns, once it has said something of itself. */
+  clientOf(owner: object): number | undefined {
+    return this.#owned(owner);
+  }
+
   /** All who are there; undefined when there is nobody. */
   all(): Uint8Array | undefined {
     const there = [...this.#entries].filter(([, { state }]) => state !== null);

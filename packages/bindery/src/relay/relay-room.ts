@@ -6,7 +6,7 @@ import type { Role } from '@bindery/rtc/room/room.ts';
 import { Audience, closeReason, type Member, type Seat } from './audience.ts';
 import type { CommitPace } from './commit-pace.ts';
 import type { Dialect, Said } from './dialect.ts';
-import { OWNER, type Occupant, type Origin } from './occupant.ts';
+import { AUTHOR, type Author, type Occupant, type Origin } from './occupant.ts';
 import { Presence } from './presence.ts';
 import { HEAD } from './record.ts';
 import { RoomDocument } from './room-document.ts';
@@ -297,9 +297,7 @@ export class RelayRoom {
     // By whose they are: in one turn nobody has seen yet what the others edit, so that their order does not matter.
     // But for what several bring that another has made: those who may more bring it.
     const groups = [...Map.groupBy(arrived, ({ seat }) => seat.group)].toSorted(([a], [b]) => (a > b ? -1 : 1));
-    const taken = groups.flatMap(([, those]) =>
-      this.#transact(those[0]?.seat.member, () => those.filter((arrival) => this.#apply(arrival))),
-    );
+    const taken = groups.flatMap(([, those]) => this.#transact(this.#author(those), () => those.filter((arrival) => this.#apply(arrival))));
     this.#unsafe += arrived.length;
     const only = taken.length === arrived.length ? taken[0]?.seat : undefined;
     this.#publish(this.#unsafe < MOST_UNSAFE, only && taken.every(({ seat }) => seat === only) ? only : undefined);
@@ -309,17 +307,25 @@ export class RelayRoom {
     }
   }
 
-  /** @param by one of the members whose edits these are; undefined for the server */
-  #transact<T>(by: Member | undefined, body: () => T): T {
+  /** Who brings these: members of one owner and origin. */
+  #author(those: readonly Arrival[]): Author & { readonly origin: Origin } {
+    const { owner = '', role = 'read' } = those[0]?.seat.member ?? {};
+    const made = (client: number): boolean =>
+      those.some(({ seat }) => {
+        const own = this.#presence.clientOf(seat);
+        return own === undefined || own === client;
+      });
+    return { owner, made, origin: originOf(role) };
+  }
+
+  /** @param by whose edits these are; undefined for the server */
+  #transact<T>(by: (Author & { readonly origin: Origin }) | undefined, body: () => T): T {
     this.#isTaking = true;
     try {
-      return this.doc.transact(
-        ({ meta }) => {
-          if (by?.owner !== undefined) meta.set(OWNER, by.owner);
-          return body();
-        },
-        by ? originOf(by.role) : 'server',
-      );
+      return this.doc.transact(({ meta }) => {
+        if (by) meta.set(AUTHOR, by);
+        return body();
+      }, by?.origin ?? 'server');
     } finally {
       this.#isTaking = false;
     }

@@ -13,7 +13,7 @@ import { inCell, inRecord, type OutputPlace } from './output-place.ts';
 import { Outputs } from './outputs.ts';
 import type { Seals } from './seals.ts';
 import type { SharedDoc } from './shared-doc.ts';
-import { isFresh, watchTable } from './table-watch.ts';
+import { BROUGHT, isFresh, LOST, watchTable } from './table-watch.ts';
 
 /** Records of ended executions that stay: of each cell, and of those without one. */
 const KEPT_OF_CELL = 3;
@@ -248,6 +248,7 @@ export class ExecutionDocument implements Home {
     const order = orderOf(id, record, owner);
     const refuse = (why: string): void =>
       queueMicrotask(() => void this.#edit(() => this.#update(id, { status: { status: 'abort', message: why }, endedAt: this.#now() })));
+    if (origin === BROUGHT) return refuse(LOST);
     if (origin !== 'execute' && origin !== 'server') return refuse('Who asked for it may edit here, and not run code.');
     if (!order) return refuse('It names no kernel, or is named by something that is no id.');
     if (!isFresh(this.#doc, 'executions', id)) return refuse('An execution is asked for by a new record, once.');

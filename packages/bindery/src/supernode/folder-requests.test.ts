@@ -4,6 +4,7 @@ import { FOLDER_TABLES } from '@bindery/rtc/tables/files.ts';
 import { openTables } from '@bindery/rtc/tables/table.ts';
 import * as Y from 'yjs';
 import { until } from '../../../../test/fakes/until.ts';
+import { AUTHOR } from '../relay/occupant.ts';
 import { systemClock } from '../base/clock.ts';
 import { JupyterServer } from './jupyter-server.ts';
 import { FileChanges, type FileOrder, type FileOutcome } from './file-changes.ts';
@@ -49,6 +50,25 @@ describe('requests in a folder', () => {
       ['a', 'b', 'c'],
     );
     assert.equal(log[0], 'a in progress,requested,requested');
+  });
+
+  it('F3.2 are those of who made them, not of who brings them', async () => {
+    const { doc, operations, statusOf, whyOf } = opened(never);
+    const other = new Y.Doc();
+    const made = openTables(other, FOLDER_TABLES, (body) => body()).operations;
+    made.create({ kind: 'delete', name: 'a' }, { id: 'made' });
+    const bring = (id: number): void =>
+      doc.transact(({ meta }) => {
+        meta.set(AUTHOR, { owner: 'ada', made: (client: number) => client === id });
+        Y.applyUpdate(doc, Y.encodeStateAsUpdate(other, Y.encodeStateVector(doc)));
+      }, 'execute');
+    bring(doc.clientID);
+    await until('it is refused', () => statusOf('made') === 'error');
+    assert.match(whyOf('made'), /had lost it.*Ask again/);
+    made.create({ kind: 'delete', name: 'a' }, { id: 'own' });
+    bring(other.clientID);
+    await until('it is begun', () => statusOf('own') === 'in progress');
+    assert.equal(operations.get('own')?.owner, 'ada');
   });
 
   it('F3.4 are not done again by the next process, which says so', async () => {

@@ -4,7 +4,7 @@ import { openTables, type RecordOf, type Tables } from '@bindery/rtc/tables/tabl
 import type { Clock } from '../base/clock.ts';
 import type { FileOrder, FileOutcome } from './file-changes.ts';
 import type { SharedDoc } from './shared-doc.ts';
-import { isFresh, watchTable } from './table-watch.ts';
+import { BROUGHT, isFresh, LOST, watchTable } from './table-watch.ts';
 
 /** Operations that may wait, and that stay to be seen when they have ended. */
 const MOST_WAITING = 100;
@@ -80,6 +80,7 @@ export class FolderRequests {
   #consider(id: string, record: Operation, origin: unknown, owner: string): void {
     const asked: Operation = { ...record, owner, requestedAt: this.#now(), endedAt: '', content: '', status: { status: 'requested' } };
     const refuse = (message: string): void => queueMicrotask(() => void this.#end(id, asked, { status: 'error', message }));
+    if (origin === BROUGHT) return refuse(LOST);
     if (origin !== 'execute') return refuse('Who asked for it may edit here, and not change files.');
     if (record.status.status !== 'requested' || !ID.test(id) || !isFresh(this.#options.shared.doc, 'operations', id))
       return refuse('Something is asked for by a new record, once.');

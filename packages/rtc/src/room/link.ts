@@ -198,10 +198,10 @@ export class Link {
     this.#isOpen = true;
     this.#attempts = 0;
     const { doc, awareness } = this.#options;
-    if (mayLack || this.#edits > this.#acked) this.#transmit(Y.encodeStateAsUpdate(doc, frame.stateVector));
     const own = awareness.getLocalState();
-    // With a new clock: the server has forgotten the state, others remember its end.
+    // With a new clock: the server has forgotten the state, others remember its end. First, so that it knows what is ours of what comes.
     if (own) awareness.setLocalState(own);
+    if (mayLack || this.#edits > this.#acked) this.#transmit(Y.encodeStateAsUpdate(doc, frame.stateVector));
     this.state.set({ ...this.state.get(), phase: 'open', role: frame.role, lineage: frame.lineage, run: frame.run });
   }
 
