@@ -44,7 +44,7 @@ export class Client {
     for (const message of this.#speech.hello(this.#room)) this.#socket.send(message);
     const late = setTimeout(() => {
       throw new Error(`No answer to the hello in ${this.#room}: ${this.#socket.ended ?? ''}`);
-    }, 60_000);
+    }, 120_000);
     const all = await this.complete;
     clearTimeout(late);
     return all;

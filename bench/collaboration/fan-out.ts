@@ -5,7 +5,7 @@ import { eachMark, mark, Writer } from './writer.ts';
 /** Milliseconds between two looks at what is due. */
 const TICK_MS = 1;
 /** Milliseconds that may pass before all is delivered. */
-const LATE_MS = 30_000;
+const LATE_MS = 120_000;
 
 /** Documents, clients in each of them, updates a second in each, by each client in turn. */
 export interface FanOutJob {

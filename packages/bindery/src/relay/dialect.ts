@@ -31,13 +31,16 @@ export interface Dialect {
 }
 
 /** The type of an update in our own protocol (F3). */
-const OWN_UPDATE = 1;
+const OWN_UPDATE = Uint8Array.of(1);
+const NONE = new Uint8Array();
 
 /** That of rtc's `SPEC.md`. */
 export const OWN: Dialect = {
   read: decodeClientFrame,
   write(frame) {
-    if (frame.type === 'update') return [prefixed([OWN_UPDATE], frame.update)];
+    if (frame.type === 'update') return [prefixed(OWN_UPDATE, frame.update)];
+    // Its last field: an empty one is one byte, its length.
+    if (frame.type === 'welcome') return [prefixed(encodeServerFrame({ ...frame, update: NONE }).subarray(0, -1), frame.update)];
     return frame.type === 'saved' ? [] : [encodeServerFrame(frame)];
   },
   manners: 'strict',
@@ -47,6 +50,7 @@ export const OWN: Dialect = {
 const [SYNC, AWARENESS, AUTH, QUERY] = [0, 1, 2, 3];
 const [STEP1, STEP2, UPDATE] = [0, 1, 2];
 const DENIED = 0;
+const [SYNC_STEP2, SYNC_UPDATE] = [Uint8Array.of(SYNC, STEP2), Uint8Array.of(SYNC, UPDATE)];
 
 /** That of y-websocket (`SPEC.md`, Y). */
 export const Y_WEBSOCKET: Dialect = {
@@ -58,9 +62,9 @@ export const Y_WEBSOCKET: Dialect = {
     return said;
   },
   write(frame) {
-    if (frame.type === 'update') return [prefixed([SYNC, UPDATE], frame.update)];
+    if (frame.type === 'update') return [prefixed(SYNC_UPDATE, frame.update)];
     if (frame.type === 'awareness') return [bytesOf(AWARENESS, frame.states)];
-    if (frame.type === 'welcome') return [bytesOf(SYNC, STEP2, frame.update), ...asked(frame.role, frame.stateVector)];
+    if (frame.type === 'welcome') return [prefixed(SYNC_STEP2, frame.update), ...asked(frame.role, frame.stateVector)];
     if (frame.type === 'refused') return [bytesOf(AUTH, DENIED, frame.message)];
     return [];
   },
@@ -105,17 +109,16 @@ function readMessage(from: decoding.Decoder, isWelcome: boolean): Said {
   return { type: 'update', number: 0, update: content };
 }
 
-/** Small numbers and bytes with their length, as `bytesOf` makes it, with one copy and nothing thrown away: what is sent most often. */
-function prefixed(types: readonly number[], bytes: Uint8Array): Uint8Array {
-  let size = types.length + 1;
-  for (let rest = bytes.length; rest >= 0x80; rest = Math.floor(rest / 0x80)) size += 1;
-  const made = Buffer.allocUnsafe(size + bytes.length);
-  let at = 0;
-  for (const type of types) made[at++] = type;
+/** What is before, and bytes with their length, as `bytesOf` makes it, with one copy and nothing thrown away: for what is sent often, or is large. */
+function prefixed(before: Uint8Array, bytes: Uint8Array): Uint8Array {
+  const length: number[] = [];
   let rest = bytes.length;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) made[at++] = (rest % 0x80) | 0x80;
-  made[at++] = rest;
-  made.set(bytes, at);
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) length.push((rest % 0x80) | 0x80);
+  length.push(rest);
+  const made = Buffer.allocUnsafe(before.length + length.length + bytes.length);
+  made.set(before);
+  made.set(length, before.length);
+  made.set(bytes, before.length + length.length);
   return made;
 }
 
