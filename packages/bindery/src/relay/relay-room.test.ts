@@ -212,6 +212,28 @@ describe('a room of the relay', () => {
     assert.equal(a.of('ack').length, 1);
   });
 
+  it('T1 takes in together what comes within a moment, and the first at once', async () => {
+    const relay = await RelayRoom.open(place(), { turnMs: 60_000 });
+    relays.push(relay);
+    const [a, b] = [new Raw(relay).hello(), new Raw(relay).hello()];
+    const updates = typed('abcd');
+    const say = (index: number): void => a.say({ type: 'update', number: index + 1, update: updates[index] ?? new Uint8Array() });
+    say(0);
+    await turn();
+    assert.equal(b.text(), 'a');
+    say(1);
+    await turn();
+    say(2);
+    await turn();
+    assert.equal(b.text(), 'a');
+    // Nobody who comes, and nothing of the server's own, waits for that.
+    assert.equal(new Raw(relay).hello().text(), 'abc');
+    assert.deepEqual([b.text(), b.of('update').length], ['abc', 2]);
+    say(3);
+    await relay.edit(() => relay.doc.getText('t').insert(0, '>'));
+    assert.equal(b.text(), '>abcd');
+  });
+
   it('T3 leaves a log of one record, where it had grown', async () => {
     const file = place();
     const relay = await RelayRoom.open(file);

@@ -5,12 +5,13 @@ import { VERSION, type ClientFrame, type Welcome } from '@bindery/rtc/room/frame
 import type { Role } from '@bindery/rtc/room/room.ts';
 import { Audience, closeReason, type Member, type Seat } from './audience.ts';
 import type { CommitPace } from './commit-pace.ts';
-import type { Dialect, Said } from './dialect.ts';
+import type { Said } from './dialect.ts';
 import { AUTHOR, type Author, type Occupant, type Origin } from './occupant.ts';
 import { Presence } from './presence.ts';
 import { HEAD } from './record.ts';
 import { RoomDocument } from './room-document.ts';
 import { RoomLog } from './room-log.ts';
+import { Welcomes } from './welcomes.ts';
 
 /** Bytes that may arrive before they are taken in without waiting for the turn's end. */
 const HEAP = 8 * 1024 * 1024;
@@ -21,8 +22,6 @@ const GROWN_TIMES = 4;
 const GROWN_AT_CLOSE = 64 * 1024;
 /** Updates of members that may wait for the log's next time: half of what a client sends before it waits itself (rtc's U5). */
 const MOST_UNSAFE = 16;
-/** Milliseconds for which a welcome is kept: many may come at once. */
-const WELCOME_MS = 1000;
 
 /** An update that says nothing. */
 const NOTHING = new Uint8Array([0, 0]);
@@ -38,6 +37,8 @@ export interface RelayRoomOptions {
   readonly pace?: CommitPace;
   /** Milliseconds without an edit after which the document rests; without it never. */
   readonly quietMs?: number | undefined;
+  /** Milliseconds from one turn to the next at least (T1): 0. */
+  readonly turnMs?: number;
 }
 
 /** One shared document in memory, its log, and who is connected (`SPEC.md`; the frames: rtc's `SPEC.md`). */
@@ -52,12 +53,13 @@ export class RelayRoom {
   #arrived: Arrival[] = [];
   #arrivedBytes = 0;
   #isTurnPlanned = false;
+  readonly #turnMs: number;
+  #lastTurn = Number.NEGATIVE_INFINITY;
   readonly #document: RoomDocument;
   #compactAt: number;
   /** How much of the log was one record when it was last made shorter. */
   #compactBytes: number;
-  /** What those who come with nothing are told, by dialect and role. */
-  readonly #welcomes = new Map<Dialect, Map<Role, readonly Uint8Array[]>>();
+  readonly #welcomes = new Welcomes();
   #lastAppend: Promise<void> = Promise.resolve();
   /** Whose updates are safe with the last append, up to which number; undefined when all is. */
   #senders: Map<Seat, number> | undefined;
@@ -68,14 +70,15 @@ export class RelayRoom {
   readonly #fresh: Uint8Array[] = [];
   #isTaking = false;
 
-  private constructor(log: RoomLog, updates: readonly Uint8Array[], { quietMs }: RelayRoomOptions) {
+  private constructor(log: RoomLog, updates: readonly Uint8Array[], { quietMs, turnMs = 0 }: RelayRoomOptions) {
     this.#log = log;
+    this.#turnMs = turnMs;
     this.#document = new RoomDocument({
       updates,
       quietMs,
       changed: (update) => {
         this.#fresh.push(update);
-        this.#welcomes.clear();
+        this.#welcomes.forget();
       },
       mayRest: () => this.#arrived.length === 0,
     });
@@ -241,26 +244,15 @@ export class RelayRoom {
       // Before the turn, so that nothing that is in the welcome comes again as an update.
       this.#turn();
       const isEmpty = hello.stateVector.length === 1 && hello.stateVector[0] === 0;
-      const welcome = isEmpty ? this.#wholeWelcome(seat) : this.#written(seat, this.#document.lacking(hello.stateVector));
+      const { dialect, role } = seat.member;
+      const written = (update: Uint8Array): readonly Uint8Array[] => dialect.write(this.#welcomeFrame(role, update));
+      const welcome = isEmpty
+        ? this.#welcomes.of(seat.member, () => written(this.#document.whole()))
+        : written(this.#document.lacking(hello.stateVector));
       seat.isWelcome = true;
       this.#audience.tellWritten(seat, welcome);
       this.#tellPresence(seat);
     }
-  }
-
-  /** What those are told who have nothing: made once for many, and kept for a moment. */
-  #wholeWelcome(seat: Seat): readonly Uint8Array[] {
-    const { dialect, role } = seat.member;
-    const known = this.#welcomes.get(dialect)?.get(role);
-    if (known) return known;
-    const made = this.#written(seat, this.#document.whole());
-    if (this.#welcomes.size === 0) setTimeout(() => this.#welcomes.clear(), WELCOME_MS).unref();
-    this.#welcomes.set(dialect, (this.#welcomes.get(dialect) ?? new Map<Role, readonly Uint8Array[]>()).set(role, made));
-    return made;
-  }
-
-  #written({ member }: Seat, update: Uint8Array): readonly Uint8Array[] {
-    return member.dialect.write(this.#welcomeFrame(member.role, update));
   }
 
   #welcomeFrame(role: Role, update: Uint8Array): Welcome {
@@ -281,10 +273,13 @@ export class RelayRoom {
     if (this.#arrivedBytes > HEAP) this.#turn();
     if (this.#isTurnPlanned) return;
     this.#isTurnPlanned = true;
-    setImmediate(() => {
+    const turn = (): void => {
       this.#isTurnPlanned = false;
       this.#turn();
-    });
+    };
+    const early = this.#lastTurn + this.#turnMs - performance.now();
+    if (early > 1) setTimeout(turn, early).unref();
+    else setImmediate(turn);
   }
 
   /** Takes in all that arrived, sends it on as one, and tells the senders when it is safe (T1, T2). */
@@ -293,6 +288,7 @@ export class RelayRoom {
     this.#arrived = [];
     this.#arrivedBytes = 0;
     if (arrived.length === 0 || this.#isEnded) return;
+    if (this.#turnMs > 0) this.#lastTurn = performance.now();
     this.#audience.leaveBehind();
     // By whose they are: in one turn nobody has seen yet what the others edit, so that their order does not matter.
     // But for what several bring that another has made: those who may more bring it.

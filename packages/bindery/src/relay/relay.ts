@@ -60,6 +60,9 @@ interface Entry {
   readonly room: RelayRoom;
 }
 
+/** Between two turns of a room: half the time for which a screen shows one picture. */
+const TURN_MS = 8;
+
 /** As JupyterLab reads it: it offers to load the page anew. */
 const DIVERGED = (sessionId: string): string => JSON.stringify({ reason: 'unknown_session', sessionId, reloadable: true });
 
@@ -187,7 +190,7 @@ export class Relay {
     const file = join(this.#options.folder, `${createHash('sha256').update(name).digest('hex')}.log`);
     // Who occupies a room keeps its document.
     const quietMs = this.#options.occupy ? undefined : this.#options.idleMs;
-    const room = await RelayRoom.open(file, { pace: this.#pace, quietMs });
+    const room = await RelayRoom.open(file, { pace: this.#pace, quietMs, turnMs: TURN_MS });
     try {
       room.occupant = await this.#options.occupy?.(name, room);
       return room;
