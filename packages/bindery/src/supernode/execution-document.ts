@@ -8,7 +8,7 @@ import { openTables, type Tables } from '@bindery/rtc/tables/table.ts';
 import type { Clock } from '../base/clock.ts';
 import type { BlobStore } from './blobs.ts';
 import { Displays } from './displays.ts';
-import { abort, Execution, type Home, type Order } from './execution.ts';
+import { abort, Execution, orderOf, type Home, type Order } from './execution.ts';
 import { inCell, inRecord, type OutputPlace } from './output-place.ts';
 import { Outputs } from './outputs.ts';
 import type { Seals } from './seals.ts';
@@ -18,7 +18,8 @@ import { BROUGHT, isFresh, LOST, watchTable } from './table-watch.ts';
 /** Records of ended executions that stay: of each cell, and of those without one. */
 const KEPT_OF_CELL = 3;
 const KEPT_OTHERS = 50;
-const ID = /^[A-Za-z0-9_-]{1,64}$/;
+/** Ends that are remembered, in case somebody brings an older word about them. */
+const MOST_ENDS = 1000;
 
 const TABLES = { cells: NOTEBOOK_TABLES.cells, executions: NOTEBOOK_TABLES.executions, stdin: NOTEBOOK_TABLES.stdin };
 type Snapshot = NonNullable<ReturnType<Tables<typeof TABLES>['executions']['get']>>;
@@ -65,6 +66,7 @@ export class ExecutionDocument implements Home {
   readonly #tables: Tables<typeof TABLES>;
   readonly #displays = new Displays();
   readonly #executions = new Map<string, Execution>();
+  readonly #ends = new Map<string, ExecutionStatus>();
   readonly #stops: readonly (() => void)[];
   #hasFailed = false;
 
@@ -160,6 +162,8 @@ export class ExecutionDocument implements Home {
           const brief: ExecutionStatus = status.status === 'ok' && isShown ? { ...status, result: null } : status;
           const displayIds = Object.fromEntries(execution.displayIds);
           this.#tables.executions.update(order.id, { status: brief, endedAt: this.#now(), displayIds });
+          this.#ends.set(order.id, brief);
+          if (this.#ends.size > MOST_ENDS) this.#ends.delete([...this.#ends.keys()][0] ?? '');
         }
         if (isShown && order.cell !== null) this.#tables.cells.update(order.cell, { executionState: 'idle', executionCount });
         for (const { id, execution: of } of this.#tables.stdin.records.get()) if (of === order.id) this.#tables.stdin.delete(id);
@@ -233,6 +237,7 @@ export class ExecutionDocument implements Home {
     const record = this.#tables.executions.get(id);
     if (!known) {
       if (record?.status.status === 'requested') this.#consider(id, record, origin, owner);
+      else if (record?.status.status === 'in progress' && origin !== 'server') queueMicrotask(() => this.#correct(id, record));
       return;
     }
     if (origin === 'server') return;
@@ -242,6 +247,18 @@ export class ExecutionDocument implements Home {
       queueMicrotask(() => void this.#edit(() => this.#update(id, { interrupt: false })));
       if (!this.cancel(id, 'It was interrupted before it began.')) this.#options.runner.interrupt(known);
     } else queueMicrotask(() => this.#restore(known));
+  }
+
+  /**
+   * Somebody brings the word that it runs, and it does not. A server before this one said so, and ended before that was safe: then the kernel was
+   * sent nothing, and it is aborted, unless it has been run since.
+   */
+  #correct(id: string, { cell }: Snapshot): void {
+    const status = this.#ends.get(id) ?? abort('The server stopped before it began.');
+    void this.#edit(() => {
+      this.#update(id, { status, endedAt: this.#now() });
+      if (cell !== null && this.#isShown({ id, cell })) this.#tables.cells.update(cell, { executionState: 'idle' });
+    });
   }
 
   #consider(id: string, record: Snapshot, origin: unknown, owner: string): void {
@@ -334,7 +351,7 @@ export class ExecutionDocument implements Home {
     this.#tables.cells.update(cell, { execution: id, executionCount: null, executionState: 'running', metadata });
   }
 
-  #isShown({ id, cell }: Order): boolean {
+  #isShown({ id, cell }: Pick<Order, 'id' | 'cell'>): boolean {
     const map = cell === null ? undefined : this.#cell(cell);
     return map?.get('execution') === id && map.get('outputs') instanceof Y.Array;
   }
@@ -376,10 +393,4 @@ export class ExecutionDocument implements Home {
     this.#hasFailed = true;
     this.#options.failed(error);
   }
-}
-
-/** What a record asks for; undefined where it can't be run. */
-function orderOf(id: string, record: Snapshot, owner: string): Order | undefined {
-  const { code, kernel, cell, silent, allowStdin, userExpressions } = record;
-  return kernel && ID.test(id) ? { id, code, kernel, cell, silent, allowStdin, userExpressions, owner } : undefined;
 }

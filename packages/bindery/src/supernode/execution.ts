@@ -17,6 +17,18 @@ export interface Order extends Sealed {
   readonly owner: string;
 }
 
+const ID = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** What a record asks for; undefined where it can't be run. */
+export function orderOf(
+  id: string,
+  record: Omit<Order, 'id' | 'owner' | 'kernel'> & { readonly kernel: Order['kernel'] | null },
+  owner: string,
+): Order | undefined {
+  const { code, kernel, cell, silent, allowStdin, userExpressions } = record;
+  return kernel && ID.test(id) ? { id, code, kernel, cell, silent, allowStdin, userExpressions, owner } : undefined;
+}
+
 /** The document that an execution belongs to. */
 export interface Home {
   readonly id: string;

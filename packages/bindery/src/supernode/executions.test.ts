@@ -352,6 +352,25 @@ describe('executions', () => {
     assert.match(JSON.stringify(await notebook.ended(id)), /changed after it was accepted/);
   });
 
+  it('X3.13 takes the word of a server that ended before it was safe for what it is', async () => {
+    const { notebook, kernel, run } = await opened('1', '2');
+    const before = notebook.as('execute');
+    // As a client brings it that has heard what never came to the log.
+    notebook.doc.transact(() => {
+      before.cells.update('c0', { execution: 'unsafe', executionState: 'running' });
+      before.executions.create(
+        { code: '1', kernel: { id: kernel, session: 0 }, cell: 'c0', status: { status: 'in progress' } },
+        { id: 'unsafe' },
+      );
+    }, 'execute');
+    assert.deepEqual(await notebook.ended('unsafe'), { status: 'abort', message: 'The server stopped before it began.' });
+    assert.equal(notebook.as('server').cells.get('c0')?.executionState, 'idle');
+    const id = await run('c1');
+    const end = await notebook.ended(id);
+    notebook.as('execute').executions.update(id, { status: { status: 'in progress' } });
+    assert.deepEqual(await notebook.ended(id), end);
+  });
+
   it('X3.14 keeps the last three records of a cell', async () => {
     const { notebook, run } = await opened('1');
     for (let count = 0; count < 5; count++) await notebook.ended(await run('c0'));
