@@ -21,6 +21,7 @@ import { JupyterError, type Answer, type JupyterServer } from './jupyter-server.
 import { kindOf, type Kind } from './kinds.ts';
 import { Mirror } from './mirror.ts';
 import { Moves } from './moves.ts';
+import { SessionRequests } from './session-requests.ts';
 import { SharedBytes } from './shared-bytes.ts';
 import { SharedFile } from './shared-file.ts';
 import { SharedFolder } from './shared-folder.ts';
@@ -221,13 +222,19 @@ export class Documents {
   }
 
   #reflect(room: RelayRoom): Occupant {
-    const mirror = new Mirror({ server: this.#options.server, shared: room, isWatched: () => room.size > 0 });
+    const { server } = this.#options;
+    const requests = new SessionRequests({ server, shared: room, look: async () => mirror.look() });
+    const isRequest = (id: string): boolean => requests.has(id);
+    const mirror = new Mirror({ server, shared: room, isWatched: () => room.size > 0, isRequest });
     this.#mirror = mirror;
     return {
       // What it knows of kernels is needed as long as cells may be run.
       isBusy: () => !this.#isClosed,
       save: async () => 'skipped',
-      leave: async () => mirror.close(),
+      leave: async () => {
+        requests.close();
+        mirror.close();
+      },
     };
   }
 

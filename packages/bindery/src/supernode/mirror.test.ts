@@ -12,7 +12,9 @@ import { until } from '../../../../test/fakes/until.ts';
 import { FolderBlobs } from './blobs.ts';
 import { Executions } from './executions.ts';
 import { JupyterServer as JupyterApi } from './jupyter-server.ts';
+import { AUTHOR } from '../relay/occupant.ts';
 import { Mirror } from './mirror.ts';
+import { SessionRequests } from './session-requests.ts';
 import type { SharedDoc } from './shared-doc.ts';
 
 describe('the mirror of a Jupyter server', () => {
@@ -57,6 +59,7 @@ describe('the mirror of a Jupyter server', () => {
       name: 'a',
       type: 'notebook',
       state: { label: 'created', kernelId: kernel },
+      owner: '',
     });
     assert.deepEqual(tables.terminals.records.get(), [{ id: '1', name: '1' }]);
     assert.equal(tables.status.get('status')?.kernels, 1);
@@ -110,6 +113,45 @@ describe('the mirror of a Jupyter server', () => {
     assert.equal(tables.kernels.get(kernel)?.session, 2);
     next.close();
     again.close();
+  });
+
+  it('X5.4 starts the kernel of a notebook for who asks by a record, and says why not', async () => {
+    const { doc } = openLocal({ tables: {} });
+    const shared: SharedDoc = { doc, edit: async (body) => doc.transact(body, 'server') };
+    const as = (origin: 'execute' | 'edit') =>
+      openTables(doc, SERVER_TABLES, (body) =>
+        doc.transact(({ meta }) => {
+          meta.set(AUTHOR, { owner: 'ada', made: () => true });
+          return body();
+        }, origin),
+      ).sessions;
+    const left = as('execute').create({ path: 'left.ipynb', state: { label: 'requested', kernel: { name: '' } } });
+    const requests = new SessionRequests({ server: api, shared, look: async () => mirror.look() });
+    const mirror = new Mirror({ server: api, shared, isWatched: () => false, isRequest: (id) => requests.has(id) });
+    const sessions = as('execute');
+    const stateOf = (id: string): string => JSON.stringify(sessions.get(id)?.state);
+    assert.match(stateOf(left), /failed.*started anew/);
+    const ask = (path: string, name: string): string => sessions.create({ path, state: { label: 'requested', kernel: { name } } });
+    const asked = ask('asked.ipynb', 'python3');
+    await until('it is there', () => sessions.get(asked) === undefined);
+    const [found] = sessions.records.get().filter(({ path }) => path === 'asked.ipynb');
+    assert.equal(found?.state.label, 'created');
+    const [none, out] = [ask('b.ipynb', 'cobol'), ask('../b.ipynb', '')];
+    await until('it has failed', () => [none, out].every((id) => stateOf(id).includes('failed')));
+    assert.match(stateOf(none), /cobol/);
+    assert.match(stateOf(out), /no name of something/);
+    const forged = as('edit').create({ path: 'c.ipynb', state: { label: 'requested', kernel: { name: '' } } });
+    await until('it has failed', () => stateOf(forged).includes('may edit here, and not run code'));
+    await mirror.look();
+    assert.deepEqual(
+      [none, out, forged].map((id) => sessions.get(id)?.state.label),
+      ['failed', 'failed', 'failed'],
+    );
+    sessions.update(none, { state: { label: 'requested', kernel: { name: '' } } });
+    await mirror.look();
+    assert.equal(sessions.records.get().filter(({ path, state }) => path === 'b.ipynb' && state.label === 'created').length, 0);
+    requests.close();
+    mirror.close();
   });
 
   it('X5.3 leaves things as they were while the server does not answer', async () => {

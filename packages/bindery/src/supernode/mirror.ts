@@ -13,6 +13,8 @@ export interface MirrorOptions {
   readonly shared: SharedDoc;
   /** True while somebody looks at it. */
   readonly isWatched: () => boolean;
+  /** True for a record of `sessions` that is a request of a member, and none of the server's. */
+  readonly isRequest?: (id: string) => boolean;
   /** Milliseconds between two looks at the server while somebody looks at the document (1000), and else (30,000). */
   readonly watchedMs?: number;
   readonly idleMs?: number;
@@ -181,7 +183,7 @@ export class Mirror implements KernelLives {
   #replace<T extends { readonly id: string }>(name: Name, all: readonly T[], fields: (each: T) => object): void {
     const ids = new Set(all.map(({ id }) => id));
     for (const id of this.#tables[name].ids.get()) {
-      if (ids.has(id)) continue;
+      if (ids.has(id) || (name === 'sessions' && this.#options.isRequest?.(id))) continue;
       this.#tables[name].delete(id);
       if (name === 'kernels') this.#lives.delete(id);
     }

@@ -24,7 +24,10 @@ const KernelSpec = z.looseObject({
   resources: z.record(z.string(), z.string()),
 }) as z.ZodType<Json>;
 
+/** `requested` is what members write that may execute: a kernel is started, and the session is there as another record; or `failed` says why not. */
 const SessionState = z.discriminatedUnion('label', [
+  z.object({ label: z.literal('requested'), kernel: z.object({ name: z.string() }) }),
+  z.object({ label: z.literal('failed'), message: z.string() }),
   z.object({ label: z.literal('pending'), kernel: z.object({ name: z.string() }) }),
   z.object({ label: z.literal('created'), kernelId: z.string() }),
 ]);
@@ -79,6 +82,8 @@ export const SERVER_TABLES = {
     name: string(),
     type: string(),
     state: register(SessionState, { label: 'pending', kernel: { name: '' } }),
+    /** Who asked for it, of a request; the server's. */
+    owner: string(),
   }),
 };
 
