@@ -178,7 +178,7 @@ describe('bindery supernode', () => {
   });
 
   it('finds the token that a server of the same user has noted', async () => {
-    const supernode = await start([], { env: { BINDERY_SUPERNODE_TOKEN: '', HOME: jupyter.folder } });
+    const supernode = await start([], { env: { BINDERY_SUPERNODE_TOKEN: '', JUPYTER_RUNTIME_DIR: join(jupyter.folder, 'run') } });
     assert.equal((await supernode.ask('GET', 'api/status')).status, 200);
   });
 
