@@ -39,32 +39,25 @@ export class StateLock {
 
   /** Takes the lock. @throws BinderyError hub_locked, relay_locked …, naming the other one's address */
   static async take(folder: string, service: Service): Promise<StateLock> {
-    const database = new DatabaseSync(join(folder, `${service}.lock`));
-    try {
-      database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
-    } catch (error) {
-      database.close();
-      if (!/locked/.test(String(error))) throw error;
-      const other = await readRecord(folder, service);
-      const where = other ? `at ${other.url} (process ${other.pid})` : 'that is just starting';
-      throw new BinderyError(`${service}_locked`, `A ${service} ${where} already uses ${folder}.`);
-    }
-    const record = join(folder, `${service}.json`);
-    await rm(record, { force: true });
-    return new StateLock(database, record);
+    return StateLock.await(folder, service, 0);
   }
 
   /** The same for one that may be held by a process that is about to end: waits for that so many milliseconds. @throws BinderyError */
   static async await(folder: string, service: Service, withinMs: number): Promise<StateLock> {
     const end = performance.now() + withinMs;
-    for (;;) {
-      try {
-        return await StateLock.take(folder, service);
-      } catch (error) {
-        if (!(error instanceof BinderyError) || performance.now() > end) throw error;
+    const database = new DatabaseSync(join(folder, `${service}.lock`));
+    try {
+      while (!isTaken(database)) {
+        if (performance.now() >= end) throw await locked(folder, service);
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       }
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    } catch (error) {
+      database.close();
+      throw error;
     }
+    const record = join(folder, `${service}.json`);
+    await rm(record, { force: true });
+    return new StateLock(database, record);
   }
 
   /** Tells where this process is to be found. */
@@ -78,6 +71,23 @@ export class StateLock {
     await rm(this.#record, { force: true });
     this.#database.close();
   }
+}
+
+/** Tries to take the lock: false while somebody else has it. */
+function isTaken(database: DatabaseSync): boolean {
+  try {
+    database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
+    return true;
+  } catch (error) {
+    if (/locked/.test(String(error))) return false;
+    throw error;
+  }
+}
+
+async function locked(folder: string, service: Service): Promise<BinderyError> {
+  const other = await readRecord(folder, service);
+  const where = other ? `at ${other.url} (process ${other.pid})` : 'that is just starting';
+  return new BinderyError(`${service}_locked`, `A ${service} ${where} already uses ${folder}.`);
 }
 
 /** The hub, relay … that runs on this folder, undefined when there is none; what a dead one left is not believed. */
