@@ -163,6 +163,7 @@ export class Executions {
       gone: () => {
         if (this.#queues.get(kernel) === queue) this.#queues.delete(kernel);
       },
+      isIdle: () => this.#isIdle(kernel),
       doubtMs: this.#options.doubtMs,
     });
     this.#queues.set(kernel, queue);
@@ -197,6 +198,11 @@ export class Executions {
   async #ask(kernel: string): Promise<void> {
     const { status } = await this.#options.server.ask('GET', `api/kernels/${encodeURIComponent(kernel)}`);
     if (status === 404) throw new BinderyError('kernel_not_found', `There is no kernel ${kernel}.`);
+  }
+
+  async #isIdle(kernel: string): Promise<boolean> {
+    const answer = await this.#options.server.ask('GET', `api/kernels/${encodeURIComponent(kernel)}`).catch(() => undefined);
+    return /"execution_state":\s*"idle"/.test(answer?.text ?? '');
   }
 
   async #command(kernel: string, command: 'interrupt' | 'restart'): Promise<void> {

@@ -101,6 +101,11 @@ export class KernelChannel {
     return id;
   }
 
+  /** Gives a connection up on which nothing gets through, and connects anew. */
+  again(): void {
+    this.#socket?.terminate();
+  }
+
   /** Leaves. What the kernel says from now on is kept for who comes with the same session. */
   close(): void {
     if (this.#isEnded) return;

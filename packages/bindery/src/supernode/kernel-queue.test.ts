@@ -15,15 +15,17 @@ afterEach(async () => {
   for (const end of ends.splice(0).toReversed()) await end();
 });
 
-/** A kernel that answers everything at once, behind a server that loses the messages for which `isLost` says so. */
-async function weakKernel(isLost: (message: KernelMessage) => boolean): Promise<{ url: string; executed: string[] }> {
+/** A kernel that answers everything at once, behind a server that loses the messages for which `isLost` says so, by connection (0, 1 …). */
+async function weakKernel(isLost: (message: KernelMessage, connection: number) => boolean): Promise<{ url: string; executed: string[] }> {
   const executed: string[] = [];
   const server = createServer();
   const sockets = new WebSocketServer({ server });
-  sockets.on('connection', (socket) =>
+  let connections = 0;
+  sockets.on('connection', (socket) => {
+    const connection = connections++;
     socket.on('message', (data: Buffer, isBinary) => {
       const asked = decodeMessage(data, isBinary, PROTOCOL);
-      if (isLost(asked)) return;
+      if (isLost(asked, connection)) return;
       const { header } = asked;
       if (header.msg_type === 'execute_request') executed.push(asked.content['code'] as string);
       const say = (channel: 'shell' | 'iopub', type: string, content: KernelMessage['content']): void => {
@@ -34,8 +36,8 @@ async function weakKernel(isLost: (message: KernelMessage) => boolean): Promise<
       };
       say('shell', header.msg_type.replace('_request', '_reply'), { status: 'ok', execution_count: executed.length });
       say('iopub', 'status', { execution_state: 'idle' });
-    }),
-  );
+    });
+  });
   const port = await listening(server);
   ends.push(() => {
     for (const socket of sockets.clients) socket.terminate();
@@ -44,9 +46,9 @@ async function weakKernel(isLost: (message: KernelMessage) => boolean): Promise<
   return { url: `http://127.0.0.1:${port}/`, executed };
 }
 
-function attached(url: string): { notebook: SharedNotebook; run: (cell: string) => Promise<string> } {
+function attached(url: string, state = 'busy'): { notebook: SharedNotebook; run: (cell: string) => Promise<string> } {
   const executions = new Executions({
-    server: { address: { url, token: '' }, ask: async () => ({ status: 200, type: '', text: '' }) },
+    server: { address: { url, token: '' }, ask: async () => ({ status: 200, type: '', text: `{"execution_state": "${state}"}` }) },
     secret: 'a secret',
     blobs: new FolderBlobs(join(tmpdir(), 'nowhere'), String),
     doubtMs: 20,
@@ -77,4 +79,11 @@ test('X3.13 what was lost on the way to the kernel is aborted with a word, and t
   assert.match(JSON.stringify(await notebook.ended(lost)), /"abort".*was lost/);
   assert.equal((await notebook.ended(next)).status, 'ok');
   assert.deepEqual(executed, ['2']);
+});
+
+test('X3.13 where nothing gets through although the kernel has nothing to do, the connection is made anew', async () => {
+  const { url, executed } = await weakKernel((_message, connection) => connection === 0);
+  const { notebook, run } = attached(url, 'idle');
+  assert.equal((await notebook.ended(await run('c0'))).status, 'ok');
+  assert.deepEqual(executed, ['1']);
 });

@@ -36,6 +36,8 @@ export interface KernelQueueOptions {
   /** What the kernel says of itself, and whether it is busy. */
   readonly tell: (news: { readonly status?: string; readonly info?: JsonObject }) => void;
   readonly gone: () => void;
+  /** Whether the Jupyter server says that the kernel has nothing to do. */
+  readonly isIdle: () => Promise<boolean>;
   /** Milliseconds without an answer until the first doubt: 10,000. */
   readonly doubtMs?: number | undefined;
 }
@@ -196,10 +198,15 @@ export class KernelQueue implements ChannelListener {
    */
   #doubt(): void {
     clearTimeout(this.#probeTimer);
-    this.#probeTimer = setTimeout(() => {
-      if (this.#probes.size > 0 || this.#active().some(({ isSent }) => isSent)) this.#ask();
-    }, this.#doubtMs);
+    this.#probeTimer = setTimeout(() => void this.#askAgain(), this.#doubtMs);
     this.#doubtMs = Math.min(2 * this.#doubtMs, LONGEST_DOUBT_MS);
+  }
+
+  async #askAgain(): Promise<void> {
+    const [unanswered] = this.#probes.keys();
+    // One that has nothing to do answers at once: then nothing gets through here.
+    if (unanswered !== undefined && (await this.#options.isIdle()) && this.#probes.has(unanswered)) this.#channel.again();
+    else if (this.#probes.size > 0 || this.#active().some(({ isSent }) => isSent)) this.#ask();
   }
 
   #known(process: string, info: JsonObject, probed: readonly Execution[]): void {
