@@ -65,7 +65,7 @@ create_comm(target_name='t', data={'a': 1}, buffers=[b'\\x01\\x02']).close()`;
       const id = channel.send('shell', 'execute_request', request(code));
       await until('the answer', () => heard.of(id, 'execute_reply').length === 1);
       await until('the comm', () => heard.of(id, 'comm_open').length === 1);
-      assert.equal(heard.text(id), 'hello\n');
+      await until('the text', () => heard.text(id) === 'hello\n');
       assert.deepEqual([...(heard.of(id, 'comm_open')[0]?.buffers[0] ?? [])], [1, 2]);
     });
 

@@ -3,9 +3,10 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
-import { WebSocketServer } from 'ws';
+import { WebSocketServer, type WebSocket } from 'ws';
 import { listening } from '../../../../test/fakes/proxied-session.ts';
 import { SharedNotebook } from '../../../../test/fakes/shared-notebook.ts';
+import { until } from '../../../../test/fakes/until.ts';
 import { FolderBlobs } from './blobs.ts';
 import { Executions } from './executions.ts';
 import { decodeMessage, encodeMessage, PROTOCOL, type KernelMessage } from './kernel-messages.ts';
@@ -16,26 +17,35 @@ afterEach(async () => {
 });
 
 /** A kernel that answers everything at once, behind a server that loses the messages for which `isLost` says so, by connection (0, 1 …). */
-async function weakKernel(isLost: (message: KernelMessage, connection: number) => boolean): Promise<{ url: string; executed: string[] }> {
+async function weakKernel(
+  isLost: (message: KernelMessage, connection: number) => boolean,
+  isHeld: (message: KernelMessage, connection: number) => boolean = () => false,
+): Promise<{ url: string; executed: string[]; heard: string[] }> {
   const executed: string[] = [];
+  const heard: string[] = [];
+  const held: (() => void)[] = [];
   const server = createServer();
   const sockets = new WebSocketServer({ server });
+  const answer = (socket: WebSocket, { header, content: { code } }: KernelMessage): void => {
+    if (header.msg_type === 'execute_request') executed.push(code as string);
+    const say = (channel: 'shell' | 'iopub', type: string, content: KernelMessage['content']): void => {
+      const said = { msg_id: `k_${executed.length}`, msg_type: type, session: 'kernel', username: '', date: '', version: '5.4' };
+      const parent = { msg_id: header.msg_id, msg_type: header.msg_type };
+      socket.send(encodeMessage({ channel, header: said, parent, metadata: {}, content, buffers: [] }, PROTOCOL));
+    };
+    say('shell', header.msg_type.replace('_request', '_reply'), { status: 'ok', execution_count: executed.length });
+    say('iopub', 'status', { execution_state: 'idle' });
+  };
   let connections = 0;
   sockets.on('connection', (socket) => {
     const connection = connections++;
     socket.on('message', (data: Buffer, isBinary) => {
       const asked = decodeMessage(data, isBinary, PROTOCOL);
+      heard.push(`${connection} ${asked.header.msg_type}`);
       if (isLost(asked, connection)) return;
-      const { header } = asked;
-      if (header.msg_type === 'execute_request') executed.push(asked.content['code'] as string);
-      const say = (channel: 'shell' | 'iopub', type: string, content: KernelMessage['content']): void => {
-        const id = `k_${executed.length}`;
-        const said = { msg_id: id, msg_type: type, session: 'kernel', username: '', date: '', version: '5.4' };
-        const parent = { msg_id: header.msg_id, msg_type: header.msg_type };
-        socket.send(encodeMessage({ channel, header: said, parent, metadata: {}, content, buffers: [] }, PROTOCOL));
-      };
-      say('shell', header.msg_type.replace('_request', '_reply'), { status: 'ok', execution_count: executed.length });
-      say('iopub', 'status', { execution_state: 'idle' });
+      held.push(() => answer(socket, asked));
+      if (isHeld(asked, connection)) return;
+      for (const each of held.splice(0)) each();
     });
   });
   const port = await listening(server);
@@ -43,18 +53,22 @@ async function weakKernel(isLost: (message: KernelMessage, connection: number) =
     for (const socket of sockets.clients) socket.terminate();
     server.close();
   });
-  return { url: `http://127.0.0.1:${port}/`, executed };
+  return { url: `http://127.0.0.1:${port}/`, executed, heard };
 }
 
-function attached(url: string, state = 'busy'): { notebook: SharedNotebook; run: (cell: string) => Promise<string> } {
+function started(url: string, { state = 'busy', doubtMs = 20 } = {}): Executions {
   const executions = new Executions({
     server: { address: { url, token: '' }, ask: async () => ({ status: 200, type: '', text: `{"execution_state": "${state}"}` }) },
     secret: 'a secret',
     blobs: new FolderBlobs(join(tmpdir(), 'nowhere'), String),
-    doubtMs: 20,
+    doubtMs,
   });
   ends.push(() => executions.close());
-  const notebook = new SharedNotebook(['1', '2']);
+  return executions;
+}
+
+function attached(url: string, state?: string): { notebook: SharedNotebook; run: (cell: string) => Promise<string> } {
+  const [executions, notebook] = [started(url, state === undefined ? {} : { state }), new SharedNotebook(['1', '2'])];
   executions.attach('doc', notebook.shared);
   return { notebook, run: (cell) => executions.request('doc', { cell, kernel: 'k', owner: '' }) };
 }
@@ -86,4 +100,27 @@ test('X3.13 where nothing gets through although the kernel has nothing to do, th
   const { notebook, run } = attached(url, 'idle');
   assert.equal((await notebook.ended(await run('c0'))).status, 'ok');
   assert.deepEqual(executed, ['1']);
+});
+
+test('X3.13 what is taken up while the kernel is asked who it is, has a question of its own', async () => {
+  const isOfFirst = (message: KernelMessage, connection: number): boolean =>
+    connection === 0 && message.header.msg_type === 'execute_request';
+  let asked = 0;
+  const isHeld = ({ header }: KernelMessage, connection: number): boolean =>
+    connection > 0 && header.msg_type === 'kernel_info_request' && asked++ === 0;
+  const { url, executed, heard } = await weakKernel(isOfFirst, isHeld);
+  const patient = { doubtMs: 60_000 };
+  const [one, notebook] = [started(url, patient), new SharedNotebook(['1'])];
+  one.attach('doc', notebook.shared);
+  const lost = await one.request('doc', { cell: 'c0', kernel: 'k', owner: '' });
+  await until('it is sent', () => heard.includes('0 execute_request'));
+  one.close();
+  const [two, other] = [started(url, patient), new SharedNotebook(['2'])];
+  two.attach('other', other.shared);
+  const next = await two.request('other', { cell: 'c0', kernel: 'k', owner: '' });
+  await until('the kernel is asked', () => heard.includes('1 kernel_info_request'));
+  two.attach('doc', notebook.shared);
+  assert.match(JSON.stringify(await notebook.ended(lost)), /"abort".*was lost/);
+  assert.equal((await other.ended(next)).status, 'ok');
+  assert.deepEqual(executed, ['2']);
 });

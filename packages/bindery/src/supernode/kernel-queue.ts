@@ -53,8 +53,9 @@ export class KernelQueue implements ChannelListener {
   readonly #byMessage = new Map<string, Execution>();
   #questions: { readonly type: string; readonly content: JsonObject; readonly answer: (content: JsonObject | undefined) => void }[] = [];
   readonly #answers = new Map<string, (content: JsonObject | undefined) => void>();
-  /** Questions who the kernel is, each with what had been sent before and had no answer. */
-  readonly #probes = new Map<string, readonly Execution[]>();
+  /** The last question who the kernel is, while it has no answer, and what had been sent before it. Answers to earlier ones say less. */
+  #probe = '';
+  #probed: readonly Execution[] = [];
   #doubtMs: number;
   #isKnown = false;
   #isRestarting = false;
@@ -133,7 +134,6 @@ export class KernelQueue implements ChannelListener {
   }
 
   opened(): void {
-    this.#probes.clear();
     this.#ask();
   }
 
@@ -155,8 +155,7 @@ export class KernelQueue implements ChannelListener {
     const id = parent.msg_id ?? '';
     for (const execution of this.#active()) if (execution.isSent) execution.count(message);
     if (header.msg_type.startsWith('comm_') && message.channel === 'iopub') this.#options.comm(message, this.#byMessage.get(id));
-    const probed = header.msg_type === 'kernel_info_reply' ? this.#probes.get(id) : undefined;
-    if (probed) this.#known(header.session, content, probed);
+    if (header.msg_type === 'kernel_info_reply' && id === this.#probe) this.#known(header.session, content);
     else if (header.msg_type === 'status') this.#status(content['execution_state']);
     else if (header.msg_type === 'shutdown_reply' && content['restart'] === true) this.#restarted(WORDS.restarted);
     this.#byMessage.get(id)?.take(message);
@@ -185,8 +184,8 @@ export class KernelQueue implements ChannelListener {
   #ask(): void {
     clearTimeout(this.#probeTimer);
     if (!this.#channel.isOpen) return;
-    const sent = this.#active().filter(({ isSent }) => isSent);
-    this.#probes.set(this.#channel.send('shell', 'kernel_info_request', {}), sent);
+    this.#probed = this.#active().filter(({ isSent }) => isSent);
+    this.#probe = this.#channel.send('shell', 'kernel_info_request', {});
     // What is sent to a process that is about to end may never be answered.
     if (this.#isRestarting) this.#probeTimer = setTimeout(() => this.#ask(), PROBE_MS);
     else this.#doubt();
@@ -203,26 +202,32 @@ export class KernelQueue implements ChannelListener {
   }
 
   async #askAgain(): Promise<void> {
-    const [unanswered] = this.#probes.keys();
+    const probe = this.#probe;
     // One that has nothing to do answers at once: then nothing gets through here.
-    if (unanswered !== undefined && (await this.#options.isIdle()) && this.#probes.has(unanswered)) this.#channel.again();
-    else if (this.#probes.size > 0 || this.#active().some(({ isSent }) => isSent)) this.#ask();
+    if (probe !== '' && (await this.#options.isIdle()) && this.#probe === probe) this.#channel.again();
+    else if (this.#isAwaited) this.#ask();
   }
 
-  #known(process: string, info: JsonObject, probed: readonly Execution[]): void {
+  #known(process: string, info: JsonObject): void {
     clearTimeout(this.#probeTimer);
-    this.#probes.clear();
+    this.#probe = '';
     const { lives, kernel, session } = this.#options;
     // Kernels that call their messages by their client's name tell nothing of themselves.
     const isSame = process === session || lives.isSame(kernel, process);
     if (!isSame && !this.#isRestarting) void this.#abortAll(WORDS.restarted);
-    for (const execution of probed) if (!execution.isEnded && !execution.hasReply) this.#lose(execution);
+    for (const execution of this.#probed) if (!execution.isEnded && !execution.hasReply) this.#lose(execution);
     this.#isKnown = true;
     this.#isRestarting = false;
     this.#options.tell({ info });
     this.#send();
     this.#askAll();
     this.#next();
+    if (this.#isAwaited) this.#doubt();
+  }
+
+  /** Whether the kernel owes an answer. */
+  get #isAwaited(): boolean {
+    return this.#probe !== '' || this.#active().some(({ isSent, isEnded }) => isSent && !isEnded);
   }
 
   #lose(execution: Execution): void {
