@@ -33,7 +33,8 @@ const sessions = (hub: FakeHub): void =>
   void (hub.sessions = [
     running({ endsAt: new Date(Date.now() + 100_000).toISOString() }),
     running({ repoUrl: LONG, isolated: false, memoryBytes: 3e9 }),
-    running({ state: 'ending' }),
+    // The oldest, so that it is not the first on the page: it cannot be stopped any more.
+    running({ state: 'ending', startedAt: new Date(Date.now() - 86_400_000).toISOString() }),
     ended({ endReason: 'crash', savedBytes: 52_000 }),
   ]);
 
