@@ -223,8 +223,11 @@ export function notebookMember(name: string, place: Place): NotebookActor {
   };
 }
 
+/** How soon JupyterLab's client comes again after a lost connection. */
+const RECONNECT_MS = 100;
+
 /** One with JupyterLab, which is told nothing, and comes again as its client does. */
-export function labActor(name: string, place: Place, comesAgain: (again: () => void) => void): NotebookActor {
+export function labActor(name: string, place: Place): NotebookActor {
   const doc = new Y.Doc();
   let count = 0;
   let client: LabClient | undefined;
@@ -243,7 +246,7 @@ export function labActor(name: string, place: Place, comesAgain: (again: () => v
     void mine.closed.then(() => {
       isSynced = false;
       saves.push(...mine.saves);
-      comesAgain(come);
+      setTimeout(come, RECONNECT_MS);
     });
   };
   come();

@@ -75,7 +75,7 @@ class Stage {
   }
 
   #lab(): NotebookActor {
-    return this.#with(labActor(`l${this.#names++}`, this.#place, (again) => void setTimeout(again, 100)));
+    return this.#with(labActor(`l${this.#names++}`, this.#place));
   }
 
   #with(actor: NotebookActor): NotebookActor {
