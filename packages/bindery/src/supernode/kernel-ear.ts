@@ -1,14 +1,11 @@
-import { constants } from 'node:fs';
-import { lstat, open } from 'node:fs/promises';
-import { connect, type Socket } from 'node:net';
-import { basename, join } from 'node:path';
-import { z } from 'zod';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import { decodeWireMessage, numberOf, type KernelMessage } from './kernel-messages.ts';
+import { readConnection, socketAt } from './kernel-socket.ts';
 import { subscribe } from './zmtp.ts';
 
 const AGAIN_MS = 50;
 const LONGEST_MS = 5000;
-const MOST_BYTES = 64 * 1024;
 /** What it listens to in one second: who says more is heard by way of the server for a while, which says less. */
 const SECOND_MS = 1000;
 const MOST_HEARD_BYTES = 32 * 1024 * 1024;
@@ -16,15 +13,6 @@ const MOST_HEARD = 5000;
 /** Numbers that may be missing in between. */
 const MOST_ANSWERS = 50;
 const NAME = /^[\w-]{1,100}$/;
-
-/** As Jupyter writes down how a kernel is reached ("Connection files"), where that is by UNIX sockets. */
-const Connection = z.object({
-  transport: z.literal('ipc'),
-  ip: z.string(),
-  iopub_port: z.number().int().nonnegative(),
-  key: z.string(),
-  signature_scheme: z.literal('hmac-sha256').optional(),
-});
 
 export interface EarOptions {
   /** Where the kernels' connection files and sockets lie. What is in it may be anybody's. */
@@ -60,7 +48,7 @@ export class KernelEar {
     const { folder, kernel } = this.#options;
     const connection = await readConnection(join(folder, `kernel-${kernel}.json`));
     if (!connection || this.#isEnded) return;
-    const socket = await socketAt(folder, `${basename(connection.ip)}-${connection.iopub_port}`);
+    const socket = await socketAt(folder, connection.socket);
     if (this.#isEnded) socket?.destroy();
     else if (socket) this.#follow(socket, connection.key);
     else this.#again();
@@ -107,43 +95,5 @@ export class KernelEar {
     if (this.#isEnded) return;
     this.#timer = setTimeout(() => void this.#listen(), this.#waitMs);
     this.#waitMs = Math.min(this.#waitMs * 2, LONGEST_MS);
-  }
-}
-
-async function readConnection(file: string): Promise<z.infer<typeof Connection> | undefined> {
-  try {
-    // Whatever lies there: it is not waited for, and not followed.
-    const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      const { size } = await handle.stat();
-      const found = Connection.safeParse(size > MOST_BYTES ? undefined : JSON.parse((await handle.readFile()).toString()));
-      return found.data;
-    } finally {
-      await handle.close();
-    }
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * Connects to a socket in a folder. Should something else come to lie at its name in between, that gets the greeting of `subscribe` and no more.
- */
-async function socketAt(folder: string, name: string): Promise<Socket | undefined> {
-  // The path of a socket may have a hundred characters; that of a session's folder may be longer.
-  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY).catch(() => undefined);
-  if (!handle) return undefined;
-  const path = process.platform === 'linux' ? `/proc/self/fd/${handle.fd}/${name}` : join(folder, name);
-  try {
-    if (!(await lstat(path)).isSocket()) return undefined;
-    const socket = connect({ path });
-    return await new Promise((resolve) => {
-      socket.once('connect', () => resolve(socket));
-      socket.once('error', () => resolve(undefined));
-    });
-  } catch {
-    return undefined;
-  } finally {
-    await handle.close();
   }
 }
