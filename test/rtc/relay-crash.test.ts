@@ -1,19 +1,18 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import * as Y from 'yjs';
-import { MAGIC, readRecords } from '../../packages/bindery/src/relay/record.ts';
 import { RelayProcess } from '../fakes/relay-process.ts';
 import { Seeded } from '../fakes/seeded.ts';
 import { until } from '../fakes/until.ts';
 import { WeakNetwork } from '../fakes/weak-network.ts';
 import { publishedYWebsocket, type ProviderClass, type YWebsocketVersion } from '../fakes/y-websocket.ts';
 import { Book, guest, member, piecesOf, type Actor } from './actors.ts';
+import { docInLog, tearLog } from './torn-log.ts';
 
 const ROUNDS = Number(process.env['ROUNDS'] ?? 10);
 const SEED = Number(process.env['SEED'] ?? Date.now() % 100_000);
@@ -104,35 +103,11 @@ describe(`the relay is killed (SEED=${SEED} ROUNDS=${ROUNDS})`, () => {
 
   const fileOf = ({ name }: Stage): string => join(folder, 'rooms', `${createHash('sha256').update(name).digest('hex')}.log`);
 
-  /** How many bytes of a log say all that is safe. What is behind them, a power cut may take. */
-  function neededOf(stage: Stage): { readonly bytes: Buffer; readonly needed: number } {
-    const bytes = readFileSync(fileOf(stage));
-    const { payloads } = readRecords(bytes, MAGIC.length);
-    const missing = (count: number): string[] => {
-      const doc = new Y.Doc();
-      doc.transact(() => {
-        for (const update of payloads.slice(1, count)) Y.applyUpdate(doc, update);
-      });
-      return stage.book.missing(piecesOf(doc));
-    };
-    assert.deepEqual(missing(payloads.length), [], `what was acknowledged is in the log of ${stage.name}`);
-    let [few, enough] = [0, payloads.length];
-    while (enough - few > 1) {
-      const middle = (few + enough) >> 1;
-      if (missing(middle).length > 0) few = middle;
-      else enough = middle;
-    }
-    return { bytes, needed: payloads.slice(0, enough).reduce((sum, payload) => sum + 8 + payload.length, MAGIC.length) };
-  }
-
-  /** Leaves of a log what a power cut leaves: all that was acknowledged, and of the rest a part, or something else. */
   function tear(stage: Stage): void {
-    const { bytes, needed } = neededOf(stage);
-    const tail = Buffer.from(bytes.subarray(needed, needed + random.below(bytes.length - needed + 1)));
-    if (random.happens(40))
-      for (let count = 0; count < 3; count++) if (tail.length > 0) tail[random.below(tail.length)] = random.below(256);
-    const junk = Buffer.from(Array.from({ length: random.happens(40) ? random.below(100) : 0 }, () => random.below(256)));
-    writeFileSync(fileOf(stage), Buffer.concat([bytes.subarray(0, needed), tail, junk]));
+    const file = fileOf(stage);
+    const missing = (doc: Y.Doc): string[] => stage.book.missing(piecesOf(doc));
+    assert.deepEqual(missing(docInLog(file)), [], `what was acknowledged is in the log of ${stage.name}`);
+    tearLog(file, random, (doc) => missing(doc).length === 0);
   }
 
   async function settled(): Promise<void> {

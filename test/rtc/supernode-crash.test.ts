@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,13 +9,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { NOTEBOOK_TABLES, type ExecutionStatus } from '@bindery/rtc/tables/jupyter.ts';
 import { openTables } from '@bindery/rtc/tables/table.ts';
 import * as Y from 'yjs';
-import { MAGIC, readRecords } from '../../packages/bindery/src/relay/record.ts';
 import { JupyterServer } from '../fakes/jupyter-server.ts';
 import { Seeded } from '../fakes/seeded.ts';
 import { SupernodeProcess, type Found, type Part } from '../fakes/supernode-process.ts';
 import { until } from '../fakes/until.ts';
 import { WeakNetwork } from '../fakes/weak-network.ts';
 import { cellsForFile, cellsOfFile, labActor, Ledger, notebookMember, wholeOf, type NotebookActor, type Place } from './notebook-actors.ts';
+import { docInLog, tearLog } from './torn-log.ts';
 
 const ROUNDS = Number(process.env['ROUNDS'] ?? 5);
 const SEED = Number(process.env['SEED'] ?? Date.now() % 100_000);
@@ -236,39 +236,13 @@ describe(`what runs the cells of shared notebooks is killed (SEED=${SEED} ROUNDS
     }
   }
 
-  /** How many bytes of a log say all that is safe. What is behind them, a power cut may take. */
-  function neededOf(stage: Stage): { readonly bytes: Buffer; readonly needed: number } {
-    const bytes = readFileSync(world.logOf(stage.found));
-    const { payloads } = readRecords(bytes, MAGIC.length);
-    const docOf = (count: number): Y.Doc => {
-      const doc = new Y.Doc();
-      doc.transact(() => {
-        for (const update of payloads.slice(1, count)) Y.applyUpdate(doc, update);
-      });
-      return doc;
-    };
-    const whole = docOf(payloads.length);
+  function tear(stage: Stage): void {
+    const file = world.logOf(stage.found);
+    const whole = docInLog(file);
     assert.deepEqual(stage.ledger.faults(whole), [], 'what was promised is in the log');
     // How executions stand is safe before anything is done about it.
     const statuses = statusesOf(whole);
-    const isEnough = (doc: Y.Doc): boolean => stage.ledger.faults(doc).length === 0 && isDeepStrictEqual(statusesOf(doc), statuses);
-    let [few, enough] = [0, payloads.length];
-    while (enough - few > 1) {
-      const middle = (few + enough) >> 1;
-      if (isEnough(docOf(middle))) enough = middle;
-      else few = middle;
-    }
-    return { bytes, needed: payloads.slice(0, enough).reduce((sum, payload) => sum + 8 + payload.length, MAGIC.length) };
-  }
-
-  /** Leaves of a log what a power cut leaves: all that was promised, and of the rest a part, or something else. */
-  function tear(stage: Stage): void {
-    const { bytes, needed } = neededOf(stage);
-    const tail = Buffer.from(bytes.subarray(needed, needed + random.below(bytes.length - needed + 1)));
-    if (random.happens(40))
-      for (let count = 0; count < 3; count++) if (tail.length > 0) tail[random.below(tail.length)] = random.below(256);
-    const junk = Buffer.from(Array.from({ length: random.happens(40) ? random.below(100) : 0 }, () => random.below(256)));
-    writeFileSync(world.logOf(stage.found), Buffer.concat([bytes.subarray(0, needed), tail, junk]));
+    tearLog(file, random, (doc) => stage.ledger.faults(doc).length === 0 && isDeepStrictEqual(statusesOf(doc), statuses));
   }
 
   /** Comes when everybody has the same, nothing runs any more, and the file says it too. */
