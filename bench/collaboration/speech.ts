@@ -1,5 +1,5 @@
 import * as decoding from 'lib0/decoding';
-import * as encoding from 'lib0/encoding';
+import { yMessage } from '../../test/fakes/y-message.ts';
 
 /** How the clients of a server speak. */
 export interface Speech {
@@ -20,8 +20,8 @@ const [STEP1, STEP2, UPDATE] = [0, 1, 2];
 /** Our own protocol, with acknowledgements. */
 const own: Speech = {
   path: (room, key) => `/room/${room}?key=${key}`,
-  hello: () => [bytesOf(0, 1, '', NOTHING)],
-  edit: (_room, number, update) => bytesOf(1, number, update),
+  hello: () => [yMessage(0, 1, '', NOTHING)],
+  edit: (_room, number, update) => yMessage(1, number, update),
   kind: (bytes) => (bytes[0] === 0 ? 'all' : bytes[0] === 1 ? 'update' : undefined),
   update(bytes) {
     const from = decoding.createDecoder(bytes);
@@ -36,8 +36,8 @@ const own: Speech = {
 
 const yWebsocket: Speech = {
   path: (room) => `/${room}`,
-  hello: () => [bytesOf(0, STEP1, NOTHING)],
-  edit: (_room, _number, update) => bytesOf(0, UPDATE, update),
+  hello: () => [yMessage(0, STEP1, NOTHING)],
+  edit: (_room, _number, update) => yMessage(0, UPDATE, update),
   kind: (bytes) => kindAt(bytes, 0),
   update: (bytes) => updateAt(bytes, 0),
 };
@@ -46,8 +46,8 @@ const yWebsocket: Speech = {
 const hocuspocus: Speech = {
   path: () => '/',
   // Of messages of type 4 it makes the same as of those of type 0.
-  hello: (room) => [bytesOf(room, 2, 0, 'token'), bytesOf(room, 0, STEP1, NOTHING)],
-  edit: (room, _number, update) => bytesOf(room, 0, UPDATE, update),
+  hello: (room) => [yMessage(room, 2, 0, 'token'), yMessage(room, 0, STEP1, NOTHING)],
+  edit: (room, _number, update) => yMessage(room, 0, UPDATE, update),
   // Names have less than 128 bytes.
   kind: (bytes) => kindAt(bytes, 1 + (bytes[0] ?? 0)),
   update: (bytes) => updateAt(bytes, 1 + (bytes[0] ?? 0)),
@@ -62,14 +62,4 @@ function kindAt(bytes: Uint8Array, at: number): 'all' | 'update' | undefined {
 
 function updateAt(bytes: Uint8Array, at: number): Uint8Array {
   return decoding.readVarUint8Array(decoding.createDecoder(bytes.subarray(at + 2)));
-}
-
-export function bytesOf(...parts: readonly (number | string | Uint8Array)[]): Uint8Array {
-  const to = encoding.createEncoder();
-  for (const part of parts) {
-    if (typeof part === 'number') encoding.writeVarUint(to, part);
-    else if (typeof part === 'string') encoding.writeVarString(to, part);
-    else encoding.writeVarUint8Array(to, part);
-  }
-  return encoding.toUint8Array(to);
 }
