@@ -1,6 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GraphqlClient } from '@bindery/rtc/graphql/client.ts';
@@ -9,6 +8,7 @@ import { makeLog } from '../../packages/bindery/src/base/log.ts';
 import { Collaboration } from '../../packages/bindery/src/supernode/collaboration.ts';
 import type { Guest } from '../../packages/bindery/src/supernode/guests.ts';
 import type { JupyterServer } from './jupyter-server.ts';
+import { served } from './served.ts';
 
 export interface Answered {
   readonly status: number;
@@ -45,15 +45,15 @@ export class GraphqlServer implements AsyncDisposable {
       watchMs: 20,
       graphqlPage: '-/graphql',
     });
-    const server = createServer((request, response) => void collaboration.handle(request, response));
-    server.on('upgrade', (request, socket, head) => collaboration.upgrade(request, socket, head));
-    const port = before ? Number(new URL(before.url).port) : 0;
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-    return new GraphqlServer(folder, (server.address() as AddressInfo).port, collaboration, async () => {
-      await collaboration.close();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    });
+    const { port, close } = await served(
+      {
+        request: (request, response) => void collaboration.handle(request, response),
+        upgrade: (request, socket, head) => collaboration.upgrade(request, socket, head),
+        end: () => collaboration.close(),
+      },
+      before ? Number(new URL(before.url).port) : 0,
+    );
+    return new GraphqlServer(folder, port, collaboration, close);
   }
 
   client(role: Role = 'admin', path = ''): GraphqlClient {

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage } from 'node:http';
-import { connect as connectSocket, type AddressInfo } from 'node:net';
+import type { IncomingMessage } from 'node:http';
+import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, describe, it, mock } from 'node:test';
 import type { Role } from '@bindery/rtc/room/room.ts';
 import { enterNotes, titles, untilRoom, type NotesRoom } from '../../../../test/fakes/notes-room.ts';
+import { served } from '../../../../test/fakes/served.ts';
 import { until } from '../../../../test/fakes/until.ts';
 import { OWN } from './dialect.ts';
 import { Relay, type RelayOptions } from './relay.ts';
@@ -34,14 +35,11 @@ async function admit(request: IncomingMessage) {
 
 async function started(options: Partial<RelayOptions> = {}) {
   const relay = new Relay({ folder: folderOf(), admit, ...options });
-  const server = createServer().on('upgrade', (request, socket, head) => relay.upgrade(request, socket, head));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  ends.push(async () => {
-    await relay.close();
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
+  const { port, close } = await served({
+    upgrade: (request, socket, head) => relay.upgrade(request, socket, head),
+    end: () => relay.close(),
   });
+  ends.push(close);
   return { relay, port, url: (path: string) => `ws://127.0.0.1:${port}${path}` };
 }
 

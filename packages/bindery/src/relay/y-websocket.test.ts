@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
@@ -11,6 +10,7 @@ import { connect } from '@bindery/rtc/room/connect.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
 import { states } from '../../../../test/fakes/awareness.ts';
 import { TABLES, type NotesRoom } from '../../../../test/fakes/notes-room.ts';
+import { served } from '../../../../test/fakes/served.ts';
 import { publishedYWebsocket, Y_WEBSOCKET_VERSIONS, type Provider, type ProviderClass } from '../../../../test/fakes/y-websocket.ts';
 import { roomOf } from './places.ts';
 import { Relay } from './relay.ts';
@@ -32,16 +32,10 @@ async function admit({ url = '' }: IncomingMessage) {
 
 async function started(folder = join(base, `relay-${count++}`), at = 0) {
   const relay = new Relay({ folder, admit });
-  const server = createServer().on('upgrade', (request, socket, head) => relay.upgrade(request, socket, head));
-  await new Promise<void>((resolve) => server.listen(at, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const stop = async (): Promise<void> => {
-    await relay.close();
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  };
-  ends.push(stop);
-  return { folder, port, stop, url: `ws://127.0.0.1:${port}` };
+  const answers = { upgrade: (...asked: Parameters<Relay['upgrade']>) => relay.upgrade(...asked), end: () => relay.close() };
+  const { port, close } = await served(answers, at);
+  ends.push(close);
+  return { folder, port, stop: close, url: `ws://127.0.0.1:${port}` };
 }
 
 interface Guest {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { createServer, request as ask, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { request as ask, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
@@ -14,6 +13,7 @@ import type { Role } from '@bindery/rtc/room/room.ts';
 import * as Y from 'yjs';
 import { JupyterServer } from '../../../../test/fakes/jupyter-server.ts';
 import { LabClient } from '../../../../test/fakes/lab-client.ts';
+import { served } from '../../../../test/fakes/served.ts';
 import { until } from '../../../../test/fakes/until.ts';
 import { makeLog } from '../base/log.ts';
 import { RelayRoom } from '../relay/relay-room.ts';
@@ -41,13 +41,11 @@ interface Session {
 
 /** The documents of the Jupyter server, as the proxy reaches them; `?role=` stands for what the proxy knows. */
 class Edge {
-  readonly collaboration: Collaboration;
   readonly folder: string;
   readonly port: number;
   readonly close: () => Promise<void>;
 
-  private constructor(collaboration: Collaboration, folder: string, port: number, close: () => Promise<void>) {
-    this.collaboration = collaboration;
+  private constructor(folder: string, port: number, close: () => Promise<void>) {
     this.folder = folder;
     this.port = port;
     this.close = close;
@@ -65,17 +63,13 @@ class Edge {
       saveMs: 20,
       watchMs: 20,
     });
-    const server = createServer((request, response) => void collaboration.handle(request, response));
-    server.on('upgrade', (request, socket, head) => collaboration.upgrade(request, socket, head));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    let closing: Promise<void> | undefined;
-    const close = (): Promise<void> =>
-      (closing ??= collaboration.close().then(() => {
-        server.closeAllConnections();
-        server.close();
-      }));
+    const { port, close } = await served({
+      request: (request, response) => void collaboration.handle(request, response),
+      upgrade: (request, socket, head) => collaboration.upgrade(request, socket, head),
+      end: () => collaboration.close(),
+    });
     ends.push(close);
-    return new Edge(collaboration, own, (server.address() as AddressInfo).port, close);
+    return new Edge(own, port, close);
   }
 
   async ask(

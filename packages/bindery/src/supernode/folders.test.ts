@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
@@ -10,6 +8,7 @@ import type { Role, Room } from '@bindery/rtc/room/room.ts';
 import { FILE, FILE_TABLES, FOLDER, FOLDER_TABLES, ROOT_FOLDER, TEXT_TABLES } from '@bindery/rtc/tables/files.ts';
 import type { Definitions } from '@bindery/rtc/tables/table.ts';
 import { JupyterServer } from '../../../../test/fakes/jupyter-server.ts';
+import { served } from '../../../../test/fakes/served.ts';
 import { until } from '../../../../test/fakes/until.ts';
 import { makeLog } from '../base/log.ts';
 import { Collaboration } from './collaboration.ts';
@@ -74,17 +73,13 @@ class Edge {
       request.url = request.url?.replace(who, '');
       return request;
     };
-    const server = createServer((request, response) => void collaboration.handle(take(request), response));
-    server.on('upgrade', (request, socket, head) => collaboration.upgrade(take(request), socket, head));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    let closing: Promise<void> | undefined;
-    const close = (): Promise<void> =>
-      (closing ??= collaboration.close().then(() => {
-        server.closeAllConnections();
-        server.close();
-      }));
+    const { port, close } = await served({
+      request: (request, response) => void collaboration.handle(take(request), response),
+      upgrade: (request, socket, head) => collaboration.upgrade(take(request), socket, head),
+      end: () => collaboration.close(),
+    });
     ends.push(close);
-    return new Edge(own, (server.address() as AddressInfo).port, close);
+    return new Edge(own, port, close);
   }
 
   async session(path: string, format: string, type: string, role: Role = 'admin', below = ''): Promise<{ status: number; room: string }> {
