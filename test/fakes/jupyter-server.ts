@@ -6,12 +6,13 @@ import { request, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
+import { JupyterServer as JupyterApi } from '../../packages/bindery/src/supernode/jupyter-server.ts';
 import { toolUv } from '../tools.ts';
 import { SHARED_CACHE } from './real-hub.ts';
 
 const LOCK = new URL('../../packages/bindery/src/engines/local/runtime/requirements.lock', import.meta.url).pathname;
 
-/** A real Jupyter server with ipykernel, of the packages that sessions run, in a folder of its own. */
+/** A real Jupyter server with ipykernel, of the packages that sessions run, in a folder of its own, which a test may use beside it. */
 export class JupyterServer implements AsyncDisposable {
   readonly folder: string;
   readonly socketPath: string | undefined;
@@ -20,6 +21,8 @@ export class JupyterServer implements AsyncDisposable {
   readonly kernels: string;
   /** With a socket, an address whose host says nothing. */
   readonly url: string;
+  /** It as the supernode sees it. */
+  readonly api: JupyterApi;
   readonly #child: ChildProcess;
 
   private constructor(folder: string, child: ChildProcess, port: number | undefined, token: string) {
@@ -28,6 +31,7 @@ export class JupyterServer implements AsyncDisposable {
     this.kernels = join(folder, 'run');
     this.socketPath = port === undefined ? join(folder, 'nb.sock') : undefined;
     this.url = port === undefined ? 'http://localhost/base/' : `http://127.0.0.1:${port}/base/`;
+    this.api = new JupyterApi(this);
     this.#child = child;
   }
 
@@ -89,6 +93,7 @@ export class JupyterServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.api.close();
     if (this.#child.exitCode === null) {
       const gone = once(this.#child, 'exit');
       const kernels = ((await this.ask('GET', 'api/kernels').catch(() => [])) ?? []) as { id: string }[];

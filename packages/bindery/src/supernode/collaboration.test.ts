@@ -18,7 +18,6 @@ import { until } from '../../../../test/fakes/until.ts';
 import { makeLog } from '../base/log.ts';
 import { RelayRoom } from '../relay/relay-room.ts';
 import { Collaboration, isOurs } from './collaboration.ts';
-import { JupyterServer as JupyterApi } from './jupyter-server.ts';
 import { kindOf, type Kind } from './kinds.ts';
 import { SharedFile } from './shared-file.ts';
 
@@ -453,7 +452,6 @@ describe('the documents of a Jupyter server', () => {
     const folder = await mkdtemp(join(tmpdir(), 'shared-file-'));
     const name = await text('a\n');
     const room = await RelayRoom.open(join(folder, 'room'));
-    const server = new JupyterApi(jupyter);
     const baseFile = join(folder, 'base');
     await room.edit(() => room.doc.getText('source').insert(0, 'cba\n'));
     await writeFile(baseFile, JSON.stringify({ base: 'a\n', next: 'ba\n' }));
@@ -461,7 +459,7 @@ describe('the documents of a Jupyter server', () => {
     const kind = kindOf('text', 'file') as Kind;
     const shared = await SharedFile.open({
       room,
-      server,
+      server: jupyter.api,
       kind,
       path: name,
       baseFile,
@@ -472,7 +470,6 @@ describe('the documents of a Jupyter server', () => {
     });
     ends.push(async () => {
       await room.close();
-      await server.close();
       await rm(folder, { recursive: true });
     });
     await writeFile(file(name), 'ba\n');

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdtemp, readFile, rm, appendFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,7 +9,6 @@ import { SharedNotebook } from '../../../../test/fakes/shared-notebook.ts';
 import { RelayRoom } from '../relay/relay-room.ts';
 import { FolderBlobs } from './blobs.ts';
 import { Executions } from './executions.ts';
-import { JupyterServer as JupyterApi } from './jupyter-server.ts';
 
 /** `ROUNDS=200 SEED=1 node --test …` for more of them, or the same again. */
 const ROUNDS = Number(process.env['ROUNDS'] ?? 6);
@@ -19,23 +17,21 @@ const CELLS = 5;
 
 describe('executions and crashes', () => {
   let server: JupyterServer;
-  let api: JupyterApi;
-  let folder: string;
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'executions-crash-'));
     server = await JupyterServer.start();
-    api = new JupyterApi(server);
   });
   after(async () => {
     for (const executions of all) executions.close();
-    await api.close();
     await server[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true });
   });
 
   const all: Executions[] = [];
   const start = (document: string, room: RelayRoom): Executions => {
-    const executions = new Executions({ server: api, secret: 'secret', blobs: new FolderBlobs(folder, String) });
+    const executions = new Executions({
+      server: server.api,
+      secret: 'secret',
+      blobs: new FolderBlobs(join(server.folder, 'blobs'), String),
+    });
     all.push(executions);
     executions.attach(document, room);
     return executions;
@@ -46,13 +42,13 @@ describe('executions and crashes', () => {
     const kernel = await server.startKernel();
     const outcomes: Record<string, number> = {};
     for (let round = 0; round < ROUNDS; round++) {
-      const runs = join(folder, `runs-${round}`);
+      const runs = join(server.folder, `runs-${round}`);
       const sources = Array.from(
         { length: CELLS },
         (_, cell) =>
           `import time\nwith open(${JSON.stringify(runs)}, 'a') as f: f.write('${cell}\\n')\nprint('begin', flush=True); time.sleep(${(seeded.next() * 0.15).toFixed(3)}); print('end')`,
       );
-      let file = join(folder, `room-${round}`);
+      let file = join(server.folder, `room-${round}`);
       const accepted = new Map<string, number>();
       let room = await RelayRoom.open(file);
       let notebook = new SharedNotebook(sources, room);

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import * as Y from 'yjs';
@@ -12,30 +10,23 @@ import { until } from '../../../../test/fakes/until.ts';
 import { RelayRoom } from '../relay/relay-room.ts';
 import { FolderBlobs } from './blobs.ts';
 import { Executions, type ExecutionsOptions } from './executions.ts';
-import { JupyterServer as JupyterApi } from './jupyter-server.ts';
 
 const isOf = (code: ErrorCode) => (error: unknown) => error instanceof BinderyError && error.code === code;
 
 describe('executions', () => {
   let server: JupyterServer;
-  let api: JupyterApi;
-  let folder: string;
   const all: Executions[] = [];
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'executions-'));
     server = await JupyterServer.start();
-    api = new JupyterApi(server);
   });
   after(async () => {
     for (const executions of all) executions.close();
-    await api.close();
     await server[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true });
   });
 
   const start = (options: Partial<ExecutionsOptions> = {}): Executions => {
-    const blobs = new FolderBlobs(join(folder, 'blobs'), (digest) => `http://here/blobs/${digest}`);
-    const executions = new Executions({ server: api, secret: 'a secret', blobs, ...options });
+    const blobs = new FolderBlobs(join(server.folder, 'blobs'), (digest) => `http://here/blobs/${digest}`);
+    const executions = new Executions({ server: server.api, secret: 'a secret', blobs, ...options });
     all.push(executions);
     return executions;
   };
@@ -288,7 +279,7 @@ describe('executions', () => {
   });
 
   it('X3.12 goes on after a restart of its own: nothing is lost, nothing runs twice', async () => {
-    const file = join(folder, 'room');
+    const file = join(server.folder, 'room');
     const kernel = await server.startKernel();
     const room = await RelayRoom.open(file);
     const code = 'n = globals().get("n", 0) + 1\nimport time\nfor i in range(4):\n    print(i, n, flush=True)\n    time.sleep(0.3)\n"end"';

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { openLocal } from '@bindery/rtc/room/local.ts';
@@ -11,7 +9,7 @@ import { SharedNotebook } from '../../../../test/fakes/shared-notebook.ts';
 import { until } from '../../../../test/fakes/until.ts';
 import { FolderBlobs } from './blobs.ts';
 import { Executions } from './executions.ts';
-import { JupyterServer as JupyterApi } from './jupyter-server.ts';
+import type { JupyterServer as JupyterApi } from './jupyter-server.ts';
 import { AUTHOR } from '../relay/occupant.ts';
 import { Mirror } from './mirror.ts';
 import { SessionRequests } from './session-requests.ts';
@@ -19,20 +17,14 @@ import type { SharedDoc } from './shared-doc.ts';
 
 describe('the mirror of a Jupyter server', () => {
   let server: JupyterServer;
-  let api: JupyterApi;
-  let folder: string;
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'mirror-'));
     server = await JupyterServer.start();
-    api = new JupyterApi(server);
   });
   after(async () => {
-    await api.close();
     await server[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true });
   });
 
-  const opened = (ask: JupyterApi['ask'] = (...asked) => api.ask(...asked)) => {
+  const opened = (ask: JupyterApi['ask'] = (...asked) => server.api.ask(...asked)) => {
     const { doc } = openLocal({ tables: {} });
     const shared: SharedDoc = { doc, edit: async (body) => doc.transact(body, 'server') };
     const mirror = new Mirror({ server: { ask }, shared, isWatched: () => false });
@@ -86,8 +78,8 @@ describe('the mirror of a Jupyter server', () => {
     const { mirror, shared, tables } = opened();
     const kernel = await server.startKernel();
     await mirror.look();
-    const blobs = new FolderBlobs(folder, String);
-    const executions = new Executions({ server: api, secret: 's', blobs, mirror });
+    const blobs = new FolderBlobs(join(server.folder, 'blobs'), String);
+    const executions = new Executions({ server: server.api, secret: 's', blobs, mirror });
     const notebook = new SharedNotebook(['import time; time.sleep(0.5)']);
     executions.attach('doc', notebook.shared);
     const id = await executions.request('doc', { cell: 'c0', kernel, owner: '' });
@@ -102,9 +94,9 @@ describe('the mirror of a Jupyter server', () => {
     mirror.close();
 
     await server.ask('POST', `api/kernels/${kernel}/restart`);
-    const again = new Mirror({ server: api, shared, isWatched: () => false });
+    const again = new Mirror({ server: server.api, shared, isWatched: () => false });
     assert.equal(again.current(kernel), 1);
-    const next = new Executions({ server: api, secret: 's', blobs, mirror: again });
+    const next = new Executions({ server: server.api, secret: 's', blobs, mirror: again });
     const other = new SharedNotebook(['1']);
     next.attach('doc', other.shared);
     // It was asked of the life that nobody saw end.
@@ -126,8 +118,8 @@ describe('the mirror of a Jupyter server', () => {
         }, origin),
       ).sessions;
     const left = as('execute').create({ path: 'left.ipynb', state: { label: 'requested', kernel: { name: '' } } });
-    const requests = new SessionRequests({ server: api, shared, look: async () => mirror.look() });
-    const mirror = new Mirror({ server: api, shared, isWatched: () => false, isRequest: (id) => requests.has(id) });
+    const requests = new SessionRequests({ server: server.api, shared, look: async () => mirror.look() });
+    const mirror = new Mirror({ server: server.api, shared, isWatched: () => false, isRequest: (id) => requests.has(id) });
     const sessions = as('execute');
     const stateOf = (id: string): string => JSON.stringify(sessions.get(id)?.state);
     assert.match(stateOf(left), /failed.*started anew/);
@@ -158,7 +150,7 @@ describe('the mirror of a Jupyter server', () => {
     let isAway = false;
     const { mirror, tables } = opened(async (...asked) => {
       if (isAway) throw new Error('away');
-      return api.ask(...asked);
+      return server.api.ask(...asked);
     });
     await server.startKernel();
     await mirror.look();
