@@ -4,12 +4,12 @@ import { FILE, FILE_TABLES } from '@bindery/rtc/tables/files.ts';
 import { openTables, type Tables } from '@bindery/rtc/tables/table.ts';
 import { Entry, fieldsOf, hrefOf } from './entries.ts';
 import { encoded, JupyterError, type JupyterServer } from './jupyter-server.ts';
+import { Looks } from './looks.ts';
 import type { SharedDoc } from './shared-doc.ts';
 import { watchTable } from './table-watch.ts';
 
 /** Bytes of a file that are told in its document. */
 const MOST_BYTES = 16 * 1024 * 1024;
-const WATCH_MS = 1000;
 
 export interface SharedBytesOptions {
   readonly shared: SharedDoc;
@@ -28,14 +28,12 @@ const Loaded = Entry.extend({ content: z.string() });
 export class SharedBytes {
   readonly #options: SharedBytesOptions;
   readonly #tables: Tables<typeof FILE_TABLES>;
-  readonly #stops: readonly (() => void)[];
+  readonly #looks: Looks;
   #path: string;
   #seen: Entry | undefined;
   #content = '';
   #error = '';
   #work: Promise<void> = Promise.resolve();
-  #timer: NodeJS.Timeout | undefined;
-  #isClosed = false;
 
   private constructor(options: SharedBytesOptions) {
     const { doc } = options.shared;
@@ -45,19 +43,14 @@ export class SharedBytes {
     const heal = (origin: unknown): void => {
       if (origin !== 'server') queueMicrotask(() => this.#tell());
     };
-    this.#stops = (['contents', 'base64_content'] as const).map((table) => watchTable(doc, table, (_id, origin) => heal(origin)));
+    const stops = (['contents', 'base64_content'] as const).map((table) => watchTable(doc, table, (_id, origin) => heal(origin)));
+    this.#looks = new Looks(async () => options.isWatched() && this.#look(), stops, options.watchMs);
   }
 
   /** @throws JupyterError where there is no such file, or why it can't be read */
   static async open(options: SharedBytesOptions): Promise<SharedBytes> {
     const file = new SharedBytes(options);
-    try {
-      await file.#read();
-    } catch (error) {
-      file.close();
-      throw error;
-    }
-    file.#plan();
+    await file.#looks.begin(() => file.#read());
     return file;
   }
 
@@ -68,15 +61,7 @@ export class SharedBytes {
   }
 
   close(): void {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-    for (const stop of this.#stops) stop();
-  }
-
-  #plan(): void {
-    if (this.#isClosed) return;
-    const look = async (): Promise<void> => (this.#options.isWatched() ? this.#look() : undefined);
-    this.#timer = setTimeout(() => void look().finally(() => this.#plan()), this.#options.watchMs ?? WATCH_MS).unref();
+    this.#looks.close();
   }
 
   #look(): Promise<void> {
@@ -94,11 +79,11 @@ export class SharedBytes {
   /** @throws JupyterError */
   async #read(): Promise<void> {
     const now = Entry.parse(await this.#ask('content=0'));
-    if (this.#isClosed || isDeepStrictEqual(now, this.#seen)) return;
+    if (this.#looks.isClosed || isDeepStrictEqual(now, this.#seen)) return;
     const size = now.size ?? 0;
     const isTooBig = size > MOST_BYTES;
     const { content, ...entry } = isTooBig ? { ...now, content: '' } : Loaded.parse(await this.#ask('format=base64&content=1'));
-    if (this.#isClosed) return;
+    if (this.#looks.isClosed) return;
     // As it was before it was read: what came meanwhile is seen at the next look.
     this.#seen = now;
     this.#content = content.replaceAll('\n', '');
@@ -111,7 +96,7 @@ export class SharedBytes {
   }
 
   #tell(entry = this.#seen): void {
-    if (this.#isClosed) return;
+    if (this.#looks.isClosed) return;
     const fields = { ...(entry ? fieldsOf(entry, this.#options.room) : {}), href: hrefOf(this.#path), error: this.#error };
     const edit = (): void => {
       const { contents, base64_content: contentTable } = this.#tables;

@@ -4,12 +4,12 @@ import type { ListEdit } from '@bindery/rtc/tables/fields.ts';
 import { openTables, type Tables } from '@bindery/rtc/tables/table.ts';
 import { Entry, fieldsOf, Listing, roomNameOf } from './entries.ts';
 import { encoded, JupyterError, type JupyterServer } from './jupyter-server.ts';
+import { Looks } from './looks.ts';
 import type { SharedDoc } from './shared-doc.ts';
 import { watchTable } from './table-watch.ts';
 
 /** Entries of a folder that are told. */
 const MOST_ENTRIES = 20_000;
-const WATCH_MS = 1000;
 /** How many times as long as listing took it is rested afterwards: where nothing seems to have changed, and where something did. */
 const REST = 9;
 const SHORT_REST = 1;
@@ -34,7 +34,7 @@ export interface SharedFolderOptions {
 export class SharedFolder {
   readonly #options: SharedFolderOptions;
   readonly #tables: Tables<typeof TABLES>;
-  readonly #stops: readonly (() => void)[];
+  readonly #looks: Looks;
   #path: string;
   #known: readonly Entry[] = [];
   /** What is told of the folder itself. */
@@ -44,30 +44,23 @@ export class SharedFolder {
   #lastLookMs = 0;
   #looking: Promise<void> | undefined;
   #next: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #isClosed = false;
 
   private constructor(options: SharedFolderOptions) {
     const { doc } = options.shared;
     this.#options = options;
     this.#path = options.path;
     this.#tables = openTables(doc, TABLES, (body) => doc.transact(body, 'server'));
-    this.#stops = [
+    const stops = [
       watchTable(doc, 'contents', (id, origin) => this.#heal('contents', id, origin)),
       watchTable(doc, 'folders', (id, origin) => this.#heal('folders', id, origin)),
     ];
+    this.#looks = new Looks(() => this.#watch(), stops, options.watchMs);
   }
 
   /** @throws JupyterError 404 where there is no such folder, or why it can't be read */
   static async open(options: SharedFolderOptions): Promise<SharedFolder> {
     const folder = new SharedFolder(options);
-    try {
-      await folder.#read();
-    } catch (error) {
-      folder.close();
-      throw error;
-    }
-    folder.#plan();
+    await folder.#looks.begin(() => folder.#read());
     return folder;
   }
 
@@ -77,12 +70,12 @@ export class SharedFolder {
 
   /** Looks now; comes when the document says what the server says. Never fails: the document says why it can't be read. */
   look(): Promise<void> {
-    if (this.#isClosed) return Promise.resolve();
+    if (this.#looks.isClosed) return Promise.resolve();
     if (!this.#looking) {
-      clearTimeout(this.#timer);
+      this.#looks.pause();
       this.#looking = this.#lookOnce().finally(() => {
         this.#looking = undefined;
-        this.#plan();
+        this.#looks.wait();
       });
       return this.#looking;
     }
@@ -100,15 +93,7 @@ export class SharedFolder {
   }
 
   close(): void {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-    for (const stop of this.#stops) stop();
-  }
-
-  #plan(): void {
-    if (this.#isClosed) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#watch().finally(() => this.#plan()), this.#options.watchMs ?? WATCH_MS).unref();
+    this.#looks.close();
   }
 
   /** A folder that is listed quickly is listed each time; of a large one it is asked whether anything came or went, and it is listed more rarely. */
@@ -131,7 +116,7 @@ export class SharedFolder {
     try {
       await this.#read();
     } catch (error) {
-      if (this.#isClosed) return;
+      if (this.#looks.isClosed) return;
       const isGone = error instanceof JupyterError && error.status === 404;
       // A server that is just not there leaves things as they were.
       if (isGone) this.#known = [];
@@ -143,7 +128,7 @@ export class SharedFolder {
   async #read(): Promise<void> {
     const begun = performance.now();
     const answer = await this.#options.server.json('GET', `api/contents/${encoded(this.#path)}?type=directory&content=1`);
-    if (this.#isClosed) return;
+    if (this.#looks.isClosed) return;
     const { content, last_modified: lastModified } = Listing.parse(answer);
     // What is no Unicode can be shared with nobody, and asked for by nobody.
     const named = content.filter(({ name }) => name.isWellFormed()).toSorted((a, b) => (a.name < b.name ? -1 : 1));
@@ -201,7 +186,7 @@ export class SharedFolder {
   }
 
   #edit(body: () => void): void {
-    if (this.#isClosed) return;
+    if (this.#looks.isClosed) return;
     // When the document can't be edited any more, it is opened anew.
     this.#options.shared.edit(body).catch(() => this.close());
   }
