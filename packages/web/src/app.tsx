@@ -9,8 +9,8 @@ import { LaunchPage } from './launch/launch-page.tsx';
 import { EndingBanner } from './sessions/ending-banner.tsx';
 import { OpenPage } from './sessions/open-page.tsx';
 import { SessionsPage } from './sessions/sessions-page.tsx';
-import { Mark } from './shell/mark.tsx';
 import { MissingPage } from './shell/missing-page.tsx';
+import { Top } from './shell/top.tsx';
 
 /** What every page may use. */
 export interface Services {
@@ -33,16 +33,12 @@ export function App({ services }: { services: Services }) {
       <a class="skip" href="#main" onClick={skip}>
         Skip to the content
       </a>
-      <header class="top">
-        <a class="brand" href={router.href('/')} data-route>
-          <Mark />
-          <span>Bindery</span>
-        </a>
+      <Top home={router.href('/')}>
         <nav aria-label="Pages">
           <NavLink router={router} path="/" current={path === '/'} label="Launch" />
           <NavLink router={router} path="/sessions" current={path === '/sessions'} label="Sessions" />
         </nav>
-      </header>
+      </Top>
       <EndingBanner services={services} />
       <Route path={path} search={search} visit={visit} services={services} />
       <footer class="foot">

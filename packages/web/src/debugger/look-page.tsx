@@ -31,6 +31,7 @@ export function LookPage() {
         <span>
           <input
             id="look-link"
+            class="field"
             autocomplete="off"
             spellcheck={false}
             placeholder="ws://localhost:8686/room/notes?share=…"

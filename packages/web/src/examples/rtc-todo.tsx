@@ -89,6 +89,7 @@ function NewTodo({ room }: { room: TodoRoom }) {
   return (
     <form class="todo-new" onSubmit={add}>
       <input
+        class="field"
         aria-label="New to-do"
         placeholder="What is to be done?"
         value={description.value}

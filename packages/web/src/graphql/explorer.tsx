@@ -5,9 +5,9 @@ import { graphql } from 'cm6-graphql';
 import { Kind, OperationTypeNode, parse, type OperationDefinitionNode } from 'graphql';
 import { useEffect, useMemo } from 'preact/hooks';
 import { BinderyError } from '@bindery/wire/errors.ts';
-import { Mark } from '../shell/mark.tsx';
 import { Page } from '../shell/page.tsx';
 import { Problem } from '../shell/problem.tsx';
+import { Top } from '../shell/top.tsx';
 import { Asking } from './asking.ts';
 import { CodeEditor } from './code-editor.tsx';
 import { examples, type Example } from './examples.ts';
@@ -29,13 +29,7 @@ export function Explorer({ session }: { session: Session }) {
   const { value } = known;
   return (
     <>
-      <header class="top">
-        <span class="brand">
-          <Mark />
-          <span>Bindery</span>
-        </span>
-        {value && !(value instanceof BinderyError) && <span class="room-badge">Your role: {value.role}</span>}
-      </header>
+      <Top>{value && !(value instanceof BinderyError) && <span class="room-badge">Your role: {value.role}</span>}</Top>
       <Page title="GraphQL" heading="Ask this session" class="graphql">
         {value === undefined && <p class="quiet">Asking what can be asked…</p>}
         {value instanceof BinderyError && <Problem error={value} retry={() => location.reload()} />}

@@ -56,7 +56,7 @@ function PlainLog({ log }: { log: LogBuffer }) {
   const text = log.count.value > 0 ? log.text() : 'Nothing yet';
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by keyboard
-    <pre class="log-plain" tabIndex={0} aria-label="Log as plain text" role="region">
+    <pre class="tail log-plain" tabIndex={0} aria-label="Log as plain text" role="region">
       {text}
     </pre>
   );

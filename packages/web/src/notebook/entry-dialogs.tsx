@@ -21,7 +21,13 @@ export function NameDialog({ title, label, verb, initial, done, close }: NameDia
       <form class="entry-form" onSubmit={send}>
         <label>
           {label}
-          <input ref={input} value={name.value} spellcheck={false} onInput={(event) => (name.value = event.currentTarget.value)} />
+          <input
+            class="field"
+            ref={input}
+            value={name.value}
+            spellcheck={false}
+            onInput={(event) => (name.value = event.currentTarget.value)}
+          />
         </label>
         <p class="actions">
           <button type="button" class="button" onClick={close}>

@@ -28,7 +28,11 @@ export function Question({ actions, execution, mayRun, attempt }: QuestionProps)
     <form class="cell-question" onSubmit={(event) => (event.preventDefault(), answer(event.currentTarget))}>
       <label>
         <span>{prompt}</span>
-        {open.isPassword ? <input name="answer" type="password" autocomplete="off" /> : <input name="answer" autocomplete="off" />}
+        {open.isPassword ? (
+          <input class="field" name="answer" type="password" autocomplete="off" />
+        ) : (
+          <input class="field" name="answer" autocomplete="off" />
+        )}
       </label>
       <button type="submit" class="button small">
         Answer

@@ -3,9 +3,9 @@ import type { ComponentChildren } from 'preact';
 import type { Room } from '@bindery/rtc/room/room.ts';
 import type { Definitions } from '@bindery/rtc/tables/table.ts';
 import { Debugger } from '../debugger/debugger.tsx';
-import { Mark } from '../shell/mark.tsx';
 import { Notice } from '../shell/notice.tsx';
 import { Page } from '../shell/page.tsx';
+import { Top } from '../shell/top.tsx';
 import { RoomBadge } from './room-state.tsx';
 import { useValue } from './use-value.ts';
 import { WhoIsHere } from './who-is-here.tsx';
@@ -15,13 +15,9 @@ export function RoomPage<D extends Definitions>({ room, title, lead, tools, chil
   const state = useValue(room.state);
   return (
     <>
-      <header class="top">
-        <span class="brand">
-          <Mark />
-          <span>Bindery</span>
-        </span>
+      <Top>
         <RoomBadge state={room.state} />
-      </header>
+      </Top>
       <Page title={title} heading={title} lead={lead} class="room">
         <div class="room-bar">
           <WhoIsHere awareness={room.awareness} />

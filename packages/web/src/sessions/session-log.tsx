@@ -23,7 +23,7 @@ export function SessionLog({ session, hub, close }: { session: SessionView; hub:
   return (
     <Dialog title={`Log of ${repoName(session.repoUrl)}`} close={close} class="wide">
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by keyboard */}
-      <pre class="log-plain" tabIndex={0} role="region" aria-label="Log">
+      <pre class="tail log-plain" tabIndex={0} role="region" aria-label="Log">
         {text.value}
       </pre>
       <form method="dialog" class="actions">
