@@ -67,7 +67,12 @@ function Desk({ session, known }: { session: Session; known: Known }) {
     <div class="graphql-desk">
       <section class="graphql-ask" aria-label="Operation">
         <div class="graphql-bar">
-          <Choice label="Begin with" none="…" names={all.map(({ name }) => name)} choose={(index) => all[index] && begin(all[index])} />
+          <Choice
+            label="Begin with"
+            none="an example"
+            names={all.map(({ name }) => name)}
+            choose={(index) => all[index] && begin(all[index])}
+          />
           {names.length > 1 && <Choice label="Run" names={names} choose={(index) => (chosen.value = names[index] ?? '')} />}
           <RunButton asking={asking} run={run} />
         </div>
