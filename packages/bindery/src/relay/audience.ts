@@ -75,8 +75,8 @@ export class Audience {
     for (const message of messages) seat.member.send(message);
   }
 
-  /** To all that were welcomed; the message of each dialect is written once. */
-  tellAll(frame: Told, except?: Seat): void {
+  /** To all that were welcomed; the message of each dialect is written once. Returns how many it was sent to. */
+  tellAll(frame: Told, except?: Seat): number {
     const written = new Map<Dialect, readonly Uint8Array[]>();
     const messages = ({ dialect }: Member): readonly Uint8Array[] => {
       const known = written.get(dialect) ?? dialect.write(frame);
@@ -85,10 +85,13 @@ export class Audience {
     };
     // Of an update, those who have too much waiting were left behind before it was taken in: what they are marked with lacks it.
     const isReady = (seat: Seat): boolean => (frame.type === 'update' ? !seat.behind : this.#isReady(seat));
+    let told = 0;
     for (const seat of this.#seats.values()) {
       if (seat === except || !seat.isWelcome || !isReady(seat)) continue;
       for (const message of messages(seat.member)) seat.member.send(message);
+      told += 1;
     }
+    return told;
   }
 
   /** Tells one that all of its updates up to this number are safe, now or when it has caught up. */

@@ -1,7 +1,7 @@
 /** Milliseconds for each commit, as many as may come at once without waiting, and the longest that one waits. */
 const EACH = 40;
 const AT_ONCE = 10;
-const LONGEST = 400;
+const LONGEST = 1000;
 
 /** How often the logs of many rooms are written (L9): while few come, at once; when many do, each waits, and takes with it what comes meanwhile. */
 export class CommitPace {

@@ -12,6 +12,7 @@ import type { Role, Room } from '@bindery/rtc/room/room.ts';
 import { string, text } from '@bindery/rtc/tables/fields.ts';
 import { defineTable } from '@bindery/rtc/tables/table.ts';
 import { states } from '../../../../test/fakes/awareness.ts';
+import { CommitPace } from './commit-pace.ts';
 import { OWN } from './dialect.ts';
 import type { Member } from './audience.ts';
 import { RelayRoom } from './relay-room.ts';
@@ -213,7 +214,7 @@ describe('a room of the relay', () => {
   });
 
   it('T1 takes in together what comes within a moment, and the first at once', async () => {
-    const relay = await RelayRoom.open(place(), { turnMs: 60_000 });
+    const relay = await RelayRoom.open(place(), { turns: { end: (last) => last + 60_000, sent: () => undefined } });
     relays.push(relay);
     const [a, b] = [new Raw(relay).hello(), new Raw(relay).hello()];
     const updates = typed('abcd');
@@ -232,6 +233,41 @@ describe('a room of the relay', () => {
     say(3);
     await relay.edit(() => relay.doc.getText('t').insert(0, '>'));
     assert.equal(b.text(), '>abcd');
+  });
+
+  it('T1 waits no longer when enough was gathered, and says how many it told', async () => {
+    const sent: number[] = [];
+    const end = (_last: number, gathered: number, now: number): number => (gathered < 3 ? now + 60_000 : now);
+    const relay = await RelayRoom.open(place(), { turns: { end, sent: (messages) => sent.push(messages) } });
+    relays.push(relay);
+    const [a, b, c] = [new Raw(relay).hello(), new Raw(relay).hello(), new Raw(relay).hello()];
+    const updates = typed('abcd');
+    for (const [index, update] of updates.entries()) {
+      a.say({ type: 'update', number: index + 1, update });
+      await turn();
+      assert.deepEqual([b.text(), c.text()], index < 2 ? ['', ''] : ['abc', 'abc']);
+    }
+    assert.deepEqual(sent, [2]);
+  });
+
+  it('L9 has the log written at once when 16 updates of one member wait for it', async () => {
+    const pace = new CommitPace();
+    pace.wait = () => 60_000;
+    const relay = await RelayRoom.open(place(), { pace });
+    relays.push(relay);
+    const members = [new Raw(relay).hello(), new Raw(relay).hello()];
+    const [a, b] = members;
+    const updates = typed('x'.repeat(16));
+    const say = async (index: number, raw = a): Promise<void> => {
+      raw?.say({ type: 'update', number: index + 1, update: updates[index] ?? new Uint8Array() });
+      await turn();
+    };
+    for (let index = 0; index < 15; index++) for (const raw of members) await say(index, raw);
+    for (let turns = 0; turns < 10; turns++) await turn();
+    assert.deepEqual([a?.of('ack').length, b?.of('ack').length], [0, 0]);
+    await say(15);
+    await until(() => b?.of('ack').at(-1)?.number === 15);
+    assert.deepEqual(a?.of('ack'), [{ type: 'ack', number: 16 }]);
   });
 
   it('T3 leaves a log of one record, where it had grown', async () => {

@@ -11,6 +11,7 @@ import { Presence } from './presence.ts';
 import { HEAD } from './record.ts';
 import { RoomDocument } from './room-document.ts';
 import { RoomLog } from './room-log.ts';
+import type { TurnPace } from './turn-pace.ts';
 import { Welcomes } from './welcomes.ts';
 
 /** Bytes that may arrive before they are taken in without waiting for the turn's end. */
@@ -20,7 +21,7 @@ const GROWN_BYTES = 1024 * 1024;
 const GROWN_TIMES = 4;
 /** One that has grown by this much is made shorter when the room leaves memory. */
 const GROWN_AT_CLOSE = 64 * 1024;
-/** Updates of members that may wait for the log's next time: half of what a client sends before it waits itself (rtc's U5). */
+/** Updates of one member that may wait for the log's next time: half of what a client sends before it waits itself (rtc's U5). */
 const MOST_UNSAFE = 16;
 
 /** An update that says nothing. */
@@ -32,13 +33,16 @@ interface Arrival {
   readonly update: Uint8Array;
 }
 
+/** Whose updates are in a write, up to which number, and how many they are. */
+type Senders = Map<Seat, { readonly number: number; readonly count: number }>;
+
 export interface RelayRoomOptions {
   /** How often the logs of all rooms are written; without it, at once. */
   readonly pace?: CommitPace;
   /** Milliseconds without an edit after which the document rests; without it never. */
   readonly quietMs?: number | undefined;
-  /** Milliseconds from one turn to the next at least (T1): 0. */
-  readonly turnMs?: number;
+  /** When a turn ends (T1); without it, with that of the event loop. */
+  readonly turns?: Pick<TurnPace, 'end' | 'sent'>;
 }
 
 /** One shared document in memory, its log, and who is connected (`SPEC.md`; the frames: rtc's `SPEC.md`). */
@@ -52,8 +56,9 @@ export class RelayRoom {
   readonly #audience: Audience;
   #arrived: Arrival[] = [];
   #arrivedBytes = 0;
-  #isTurnPlanned = false;
-  readonly #turnMs: number;
+  /** When the turn ends that was begun. */
+  #planned: { readonly end: number; readonly timer: NodeJS.Timeout | undefined } | undefined;
+  readonly #turns: RelayRoomOptions['turns'];
   #lastTurn = Number.NEGATIVE_INFINITY;
   readonly #document: RoomDocument;
   #compactAt: number;
@@ -61,18 +66,17 @@ export class RelayRoom {
   #compactBytes: number;
   readonly #welcomes = new Welcomes();
   #lastAppend: Promise<void> = Promise.resolve();
-  /** Whose updates are safe with the last append, up to which number; undefined when all is. */
-  #senders: Map<Seat, number> | undefined;
-  #unsafe = 0;
+  /** Whose updates are safe with the last append; undefined when all is. */
+  #senders: Senders | undefined;
   #isEnded = false;
 
   /** Updates of the document that were not sent on yet. */
   readonly #fresh: Uint8Array[] = [];
   #isTaking = false;
 
-  private constructor(log: RoomLog, updates: readonly Uint8Array[], { quietMs, turnMs = 0 }: RelayRoomOptions) {
+  private constructor(log: RoomLog, updates: readonly Uint8Array[], { quietMs, turns }: RelayRoomOptions) {
     this.#log = log;
-    this.#turnMs = turnMs;
+    this.#turns = turns;
     this.#document = new RoomDocument({
       updates,
       quietMs,
@@ -271,15 +275,22 @@ export class RelayRoom {
     this.#arrived.push(arrival);
     this.#arrivedBytes += arrival.update.length;
     if (this.#arrivedBytes > HEAP) this.#turn();
-    if (this.#isTurnPlanned) return;
-    this.#isTurnPlanned = true;
+    this.#plan();
+  }
+
+  /** Plans the turn's end: sooner than it was planned, where so much has arrived by now. */
+  #plan(): void {
+    const now = performance.now();
+    const end = this.#turns?.end(this.#lastTurn, this.#arrived.length, now) ?? now;
+    if (this.#planned && this.#planned.end <= end) return;
+    clearTimeout(this.#planned?.timer);
     const turn = (): void => {
-      this.#isTurnPlanned = false;
+      this.#planned = undefined;
       this.#turn();
     };
-    const early = this.#lastTurn + this.#turnMs - performance.now();
-    if (early > 1) setTimeout(turn, early).unref();
-    else setImmediate(turn);
+    const isEarly = end - now > 1;
+    this.#planned = { end, timer: isEarly ? setTimeout(turn, end - now).unref() : undefined };
+    if (!isEarly) setImmediate(turn);
   }
 
   /** Takes in all that arrived, sends it on as one, and tells the senders when it is safe (T1, T2). */
@@ -288,18 +299,23 @@ export class RelayRoom {
     this.#arrived = [];
     this.#arrivedBytes = 0;
     if (arrived.length === 0 || this.#isEnded) return;
-    if (this.#turnMs > 0) this.#lastTurn = performance.now();
+    if (this.#turns) this.#lastTurn = performance.now();
     this.#audience.leaveBehind();
     // By whose they are: in one turn nobody has seen yet what the others edit, so that their order does not matter.
     // But for what several bring that another has made: those who may more bring it.
-    const groups = [...Map.groupBy(arrived, ({ seat }) => seat.group)].toSorted(([a], [b]) => (a > b ? -1 : 1));
-    const taken = groups.flatMap(([, those]) => this.#transact(this.#author(those), () => those.filter((arrival) => this.#apply(arrival))));
-    this.#unsafe += arrived.length;
+    const taken = grouped(arrived).flatMap((those) =>
+      this.#transact(this.#author(those), () => those.filter((arrival) => this.#apply(arrival))),
+    );
     const only = taken.length === arrived.length ? taken[0]?.seat : undefined;
-    this.#publish(this.#unsafe < MOST_UNSAFE, only && taken.every(({ seat }) => seat === only) ? only : undefined);
+    this.#publish(true, only && taken.every(({ seat }) => seat === only) ? only : undefined);
     for (const { seat, number } of taken) {
-      if (this.#senders) this.#senders.set(seat, number);
-      else this.#audience.tellSafe(seat, number);
+      if (!this.#senders) {
+        this.#audience.tellSafe(seat, number);
+        continue;
+      }
+      const count = (this.#senders.get(seat)?.count ?? 0) + 1;
+      this.#senders.set(seat, { number, count });
+      if (count === MOST_UNSAFE) this.#log.hurry();
     }
   }
 
@@ -333,7 +349,8 @@ export class RelayRoom {
     // What observers add in the same breath is not the sender's.
     const except = fresh.length === 1 ? only : undefined;
     for (const update of fresh) {
-      this.#audience.tellAll({ type: 'update', update }, except);
+      const told = this.#audience.tellAll({ type: 'update', update }, except);
+      this.#turns?.sent(told, performance.now());
       this.#keep(this.#log.append(update, mayWait));
     }
   }
@@ -342,13 +359,12 @@ export class RelayRoom {
   #keep(append: Promise<void>): void {
     if (append === this.#lastAppend) return;
     this.#lastAppend = append;
-    const senders = new Map<Seat, number>();
+    const senders: Senders = new Map();
     this.#senders = senders;
     append.then(
       () => {
-        this.#unsafe = 0;
         if (this.#senders === senders) this.#senders = undefined;
-        for (const [seat, number] of senders) this.#audience.tellSafe(seat, number);
+        for (const [seat, { number }] of senders) this.#audience.tellSafe(seat, number);
         this.#compact();
       },
       (error: Error) => this.#end(error.message),
@@ -389,6 +405,14 @@ export class RelayRoom {
     // When it fails, the log is what it was, and said so if it is not; the next try comes when it has grown again.
     this.#log.compact(() => this.#document.whole()).then(done, done);
   }
+}
+
+/** By whose they are; those who may more are the first. */
+function grouped(arrived: readonly Arrival[]): readonly (readonly Arrival[])[] {
+  const [first] = arrived;
+  if (arrived.every(({ seat }) => seat.group === first?.seat.group)) return [arrived];
+  const groups = Map.groupBy(arrived, ({ seat }) => seat.group);
+  return [...groups].toSorted(([a], [b]) => (a > b ? -1 : 1)).map(([, those]) => those);
 }
 
 function originOf(role: Role): Origin {

@@ -12,6 +12,7 @@ import { closeReason, type Member } from './audience.ts';
 import type { Occupant } from './occupant.ts';
 import { RelayRoom } from './relay-room.ts';
 import { Frames, socketMember } from './socket-member.ts';
+import { TurnPace } from './turn-pace.ts';
 
 /** Who may enter which room, and as what. */
 export interface Admission {
@@ -60,9 +61,6 @@ interface Entry {
   readonly room: RelayRoom;
 }
 
-/** Between two turns of a room: half the time for which a screen shows one picture. */
-const TURN_MS = 8;
-
 /** As JupyterLab reads it: it offers to load the page anew. */
 const DIVERGED = (sessionId: string): string => JSON.stringify({ reason: 'unknown_session', sessionId, reloadable: true });
 
@@ -79,6 +77,7 @@ export class Relay {
   readonly #quiet = new Set<WebSocket>();
   readonly #frames = new Frames();
   readonly #pace = new CommitPace();
+  readonly #turns = new TurnPace();
   readonly #links = new Map<WebSocket, { readonly until: number; readonly end: () => void }>();
   #connections = 0;
   #isClosed = false;
@@ -190,7 +189,7 @@ export class Relay {
     const file = join(this.#options.folder, `${createHash('sha256').update(name).digest('hex')}.log`);
     // Who occupies a room keeps its document.
     const quietMs = this.#options.occupy ? undefined : this.#options.idleMs;
-    const room = await RelayRoom.open(file, { pace: this.#pace, quietMs, turnMs: TURN_MS });
+    const room = await RelayRoom.open(file, { pace: this.#pace, quietMs, turns: this.#turns });
     try {
       room.occupant = await this.#options.occupy?.(name, room);
       return room;

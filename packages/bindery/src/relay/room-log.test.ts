@@ -116,7 +116,7 @@ describe('the log of a room', () => {
       await waits;
       const later = log.append(bytes(3), true);
       await new Promise((resolve) => setImmediate(resolve));
-      mock.timers.tick(500);
+      mock.timers.tick(1000);
       await later;
       const last = log.append(bytes(4), true);
       await log.close();

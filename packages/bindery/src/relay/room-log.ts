@@ -105,8 +105,14 @@ export class RoomLog {
     const last = this.#waiting.at(-1);
     const group = last && 'safe' in last ? last : this.#newGroup();
     group.pieces.push(...pieces);
-    if (!mayWait) this.#hurry();
+    if (!mayWait) this.hurry();
     return group.safe;
+  }
+
+  /** What waits for its time does not any longer. */
+  hurry(): void {
+    this.#isUrgent = true;
+    this.#hasten();
   }
 
   /**
@@ -117,14 +123,14 @@ export class RoomLog {
     if (this.#failure) return Promise.reject(this.#failure);
     const done = Promise.withResolvers<void>();
     this.#queue({ state, resolve: done.resolve, reject: done.reject });
-    this.#hurry();
+    this.hurry();
     return done.promise;
   }
 
   /** Waits for what was begun, and lets go of the file. */
   async close(): Promise<void> {
     this.#failure ??= notSaved('its log was closed');
-    this.#hurry();
+    this.hurry();
     if (this.#isBusy) await new Promise<void>((resolve) => this.#idle.push(resolve));
     await this.#handle.close();
   }
@@ -168,11 +174,6 @@ export class RoomLog {
       });
     }
     this.#isUrgent = false;
-  }
-
-  #hurry(): void {
-    this.#isUrgent = true;
-    this.#hasten();
   }
 
   async #write(group: Group): Promise<void> {
