@@ -6,6 +6,7 @@ import { Kind, OperationTypeNode, parse, type OperationDefinitionNode } from 'gr
 import { useEffect, useMemo } from 'preact/hooks';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { Page } from '../shell/page.tsx';
+import { problemOf } from '../shell/problem-of.ts';
 import { Problem } from '../shell/problem.tsx';
 import { Top } from '../shell/top.tsx';
 import { Asking } from './asking.ts';
@@ -23,7 +24,7 @@ export function Explorer({ session }: { session: Session }) {
   useEffect(() => {
     session.known().then(
       (all) => (known.value = all),
-      (error: unknown) => (known.value = error instanceof BinderyError ? error : new BinderyError('internal', String(error))),
+      (error: unknown) => (known.value = problemOf(error)),
     );
   }, [session]);
   const { value } = known;

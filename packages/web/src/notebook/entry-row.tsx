@@ -1,5 +1,3 @@
-import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import type { FOLDER_TABLES } from '@bindery/rtc/tables/files.ts';
 import type { Operation } from '@bindery/rtc/tables/operate.ts';
 import type { RecordOf } from '@bindery/rtc/tables/table.ts';
@@ -13,16 +11,10 @@ export type Entry = RecordOf<(typeof FOLDER_TABLES)['contents']['fields']> & { r
 export type Attempt = (operation: Operation) => Promise<string | undefined>;
 
 const KINDS = { directory: 'Folder', notebook: 'Notebook', file: 'File' } as const;
-const MINUTE = 60_000;
 
 /** A file or folder, and what can be done to it. */
-export function EntryRow({ entry, client, mayChange, ask, attempt }: EntryRowProps) {
+export function EntryRow({ entry, now, client, mayChange, ask, attempt }: EntryRowProps) {
   const { name, path, type, size, lastModified } = entry;
-  const now = useSignal(Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => (now.value = Date.now()), MINUTE);
-    return () => clearInterval(timer);
-  }, [now]);
   const href = type === 'directory' ? folderUrl(path) : type === 'notebook' ? notebookUrl(path) : client.fileUrl(path);
   return (
     <li class={`entry ${type ?? 'file'}`}>
@@ -33,7 +25,7 @@ export function EntryRow({ entry, client, mayChange, ask, attempt }: EntryRowPro
           {name}
         </a>
         <span class="quiet small">
-          {[type !== 'directory' && size !== null && bytes(size), lastModified !== '' && ago(lastModified, now.value)]
+          {[type !== 'directory' && size !== null && bytes(size), lastModified !== '' && ago(lastModified, now)]
             .filter((part) => part !== false)
             .join(' · ')}
         </span>
@@ -59,6 +51,8 @@ export function EntryRow({ entry, client, mayChange, ask, attempt }: EntryRowPro
 
 interface EntryRowProps {
   entry: Entry;
+  /** The time, in milliseconds. */
+  now: number;
   client: JupyterClient;
   mayChange: boolean;
   ask: (kind: 'rename' | 'delete') => void;

@@ -1,18 +1,21 @@
 import { useSignal } from '@preact/signals';
-import { useCallback } from 'preact/hooks';
+import { useCallback, useEffect } from 'preact/hooks';
 import type { Room } from '@bindery/rtc/room/room.ts';
 import { FOLDER, type FOLDER_TABLES } from '@bindery/rtc/tables/files.ts';
 import { operate } from '@bindery/rtc/tables/operate.ts';
-import { BinderyError } from '@bindery/wire/errors.ts';
+import type { BinderyError } from '@bindery/wire/errors.ts';
 import { includes } from '@bindery/wire/roles.ts';
 import { RoomPage } from '../rooms/room-page.tsx';
 import { useValue } from '../rooms/use-value.ts';
 import { Notice } from '../shell/notice.tsx';
+import { problemOf } from '../shell/problem-of.ts';
 import { Problem } from '../shell/problem.tsx';
 import { Crumbs, notebookUrl } from './crumbs.tsx';
 import { DeleteDialog, NameDialog } from './entry-dialogs.tsx';
 import { EntryRow, type Attempt, type Entry } from './entry-row.tsx';
 import type { JupyterClient } from './jupyter-client.ts';
+
+const MINUTE = 60_000;
 
 type FolderRoom = Room<typeof FOLDER_TABLES>;
 
@@ -26,6 +29,7 @@ export function FolderPage({ room, client }: { room: FolderRoom; client: Jupyter
   const role = useValue(room.state).role;
   const failure = useSignal<BinderyError | undefined>(undefined);
   const question = useSignal<Question | undefined>(undefined);
+  const now = useMinutes();
   const mayChange = role !== undefined && includes(role, 'execute');
   const attempt = useCallback<Attempt>(
     async (operation) => {
@@ -33,7 +37,7 @@ export function FolderPage({ room, client }: { room: FolderRoom; client: Jupyter
       try {
         return (await operate(room, operation)).path;
       } catch (error) {
-        failure.value = error instanceof BinderyError ? error : new BinderyError('internal', String(error));
+        failure.value = problemOf(error);
         return undefined;
       }
     },
@@ -63,6 +67,7 @@ export function FolderPage({ room, client }: { room: FolderRoom; client: Jupyter
             <EntryRow
               key={entry.id}
               entry={entry}
+              now={now}
               client={client}
               mayChange={mayChange}
               ask={(kind) => (question.value = { kind, entry })}
@@ -76,6 +81,16 @@ export function FolderPage({ room, client }: { room: FolderRoom; client: Jupyter
       {question.value && <Ask question={question.value} attempt={attempt} close={() => (question.value = undefined)} />}
     </RoomPage>
   );
+}
+
+/** The time, as it was less than a minute ago. */
+function useMinutes(): number {
+  const now = useSignal(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => (now.value = Date.now()), MINUTE);
+    return () => clearInterval(timer);
+  }, [now]);
+  return now.value;
 }
 
 /** Folders first. */

@@ -5,9 +5,9 @@ import type { Room } from '@bindery/rtc/room/room.ts';
 import { FOLDER_TABLES } from '@bindery/rtc/tables/files.ts';
 import { NOTEBOOK_TABLES } from '@bindery/rtc/tables/jupyter.ts';
 import type { Definitions } from '@bindery/rtc/tables/table.ts';
-import { BinderyError } from '@bindery/wire/errors.ts';
 import { introduce } from '../rooms/people.ts';
 import { Page } from '../shell/page.tsx';
+import { problemOf } from '../shell/problem-of.ts';
 import { Problem } from '../shell/problem.tsx';
 import { JupyterClient } from './jupyter-client.ts';
 import { FolderPage } from './folder-page.tsx';
@@ -28,10 +28,9 @@ async function start(root: HTMLElement): Promise<void> {
       render(<NotebookPage room={room} client={client} document={document} />, root);
     }
   } catch (error) {
-    const told = error instanceof BinderyError ? error : new BinderyError('internal', String(error));
     const page = (
       <Page title="Notebook" heading={`The ${path === '' ? 'folder' : 'notebook'} can't be opened`}>
-        <Problem error={told} retry={() => location.reload()} />
+        <Problem error={problemOf(error)} retry={() => location.reload()} />
       </Page>
     );
     render(page, root);

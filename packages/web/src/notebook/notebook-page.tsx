@@ -1,9 +1,10 @@
 import { useSignal } from '@preact/signals';
 import { useCallback, useMemo } from 'preact/hooks';
-import { BinderyError } from '@bindery/wire/errors.ts';
+import type { BinderyError } from '@bindery/wire/errors.ts';
 import { includes, type Role } from '@bindery/wire/roles.ts';
 import { RoomPage, UndoButtons } from '../rooms/room-page.tsx';
 import { useValue } from '../rooms/use-value.ts';
+import { problemOf } from '../shell/problem-of.ts';
 import { Problem } from '../shell/problem.tsx';
 import { Cell } from './cell.tsx';
 import { Crumbs } from './crumbs.tsx';
@@ -20,7 +21,7 @@ export function NotebookPage({ room, client, document }: { room: NotebookRoom; c
   const attempt = useCallback((work: Promise<void>): void => {
     failure.value = undefined;
     work.catch((error: unknown) => {
-      failure.value = error instanceof BinderyError ? error : new BinderyError('internal', String(error));
+      failure.value = problemOf(error);
     });
   }, []);
   return (

@@ -1,10 +1,11 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { BinderyError } from '@bindery/wire/errors.ts';
+import type { BinderyError } from '@bindery/wire/errors.ts';
 import type { HubClient } from '@bindery/wire/client.ts';
 import { addressForm } from '../launch/session-address.ts';
 import { Notice } from '../shell/notice.tsx';
 import { Page } from '../shell/page.tsx';
+import { problemOf } from '../shell/problem-of.ts';
 import type { Router } from '../shell/router.ts';
 
 /** Where a printed link leads: goes on to the session by the address that this browser can reach. */
@@ -15,7 +16,7 @@ export function OpenPage({ id, hub, router }: { id: string; hub: HubClient; rout
     try {
       location.replace(await hub.openSession(id, { form: await addressForm(id, location) }));
     } catch (error) {
-      problem.value = error instanceof BinderyError ? error : new BinderyError('internal', String(error));
+      problem.value = problemOf(error);
     }
   };
   useEffect(() => void open(), [id]);
