@@ -45,14 +45,7 @@ export class GraphqlServer implements AsyncDisposable {
       watchMs: 20,
       graphqlPage: '-/graphql',
     });
-    const { port, close } = await served(
-      {
-        request: (request, response) => void collaboration.handle(request, response),
-        upgrade: (request, socket, head) => collaboration.upgrade(request, socket, head),
-        end: () => collaboration.close(),
-      },
-      before ? Number(new URL(before.url).port) : 0,
-    );
+    const { port, close } = await served(collaboration, before ? Number(new URL(before.url).port) : 0);
     return new GraphqlServer(folder, port, collaboration, close);
   }
 

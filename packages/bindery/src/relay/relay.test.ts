@@ -35,10 +35,7 @@ async function admit(request: IncomingMessage) {
 
 async function started(options: Partial<RelayOptions> = {}) {
   const relay = new Relay({ folder: folderOf(), admit, ...options });
-  const { port, close } = await served({
-    upgrade: (request, socket, head) => relay.upgrade(request, socket, head),
-    end: () => relay.close(),
-  });
+  const { port, close } = await served(relay);
   ends.push(close);
   return { relay, port, url: (path: string) => `ws://127.0.0.1:${port}${path}` };
 }

@@ -32,8 +32,7 @@ async function admit({ url = '' }: IncomingMessage) {
 
 async function started(folder = join(base, `relay-${count++}`), at = 0) {
   const relay = new Relay({ folder, admit });
-  const answers = { upgrade: (...asked: Parameters<Relay['upgrade']>) => relay.upgrade(...asked), end: () => relay.close() };
-  const { port, close } = await served(answers, at);
+  const { port, close } = await served(relay, at);
   ends.push(close);
   return { folder, port, stop: close, url: `ws://127.0.0.1:${port}` };
 }

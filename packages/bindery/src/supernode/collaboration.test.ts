@@ -62,11 +62,7 @@ class Edge {
       saveMs: 20,
       watchMs: 20,
     });
-    const { port, close } = await served({
-      request: (request, response) => void collaboration.handle(request, response),
-      upgrade: (request, socket, head) => collaboration.upgrade(request, socket, head),
-      end: () => collaboration.close(),
-    });
+    const { port, close } = await served(collaboration);
     ends.push(close);
     return new Edge(own, port, close);
   }

@@ -74,9 +74,9 @@ class Edge {
       return request;
     };
     const { port, close } = await served({
-      request: (request, response) => void collaboration.handle(take(request), response),
+      handle: (request, response) => collaboration.handle(take(request), response),
       upgrade: (request, socket, head) => collaboration.upgrade(take(request), socket, head),
-      end: () => collaboration.close(),
+      close: () => collaboration.close(),
     });
     ends.push(close);
     return new Edge(own, port, close);
