@@ -47,7 +47,7 @@ export class StateLock {
     const end = performance.now() + withinMs;
     const database = new DatabaseSync(join(folder, `${service}.lock`));
     try {
-      while (!isTaken(database)) {
+      while (!couldTake(database)) {
         if (performance.now() >= end) throw await locked(folder, service);
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       }
@@ -74,7 +74,7 @@ export class StateLock {
 }
 
 /** Tries to take the lock: false while somebody else has it. */
-function isTaken(database: DatabaseSync): boolean {
+function couldTake(database: DatabaseSync): boolean {
   try {
     database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
     return true;
