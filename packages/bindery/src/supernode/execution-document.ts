@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import * as Y from 'yjs';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { difference } from '@bindery/rtc/tables/fields.ts';
@@ -11,6 +10,7 @@ import { Displays } from './displays.ts';
 import { abort, Execution, orderOf, type Home, type Order } from './execution.ts';
 import { inCell, inRecord, type OutputPlace } from './output-place.ts';
 import { Outputs } from './outputs.ts';
+import { putRecord } from './put-record.ts';
 import type { Seals } from './seals.ts';
 import type { SharedDoc } from './shared-doc.ts';
 import { BROUGHT, isFresh, LOST, watchTable } from './table-watch.ts';
@@ -163,7 +163,8 @@ export class ExecutionDocument implements Home {
           const displayIds = Object.fromEntries(execution.displayIds);
           this.#tables.executions.update(order.id, { status: brief, endedAt: this.#now(), displayIds });
           this.#ends.set(order.id, brief);
-          if (this.#ends.size > MOST_ENDS) this.#ends.delete([...this.#ends.keys()][0] ?? '');
+          const [oldest] = this.#ends.keys();
+          if (this.#ends.size > MOST_ENDS && oldest !== undefined) this.#ends.delete(oldest);
         }
         if (isShown && order.cell !== null) this.#tables.cells.update(order.cell, { executionState: 'idle', executionCount });
         for (const { id, execution: of } of this.#tables.stdin.records.get()) if (of === order.id) this.#tables.stdin.delete(id);
@@ -285,14 +286,8 @@ export class ExecutionDocument implements Home {
     if (isEnded) return;
     const { id, code, kernel, owner, cell, allowStdin } = order;
     const fields = { code, kernel, owner, seal: this.#seal(order), status: { status: isBegun ? 'in progress' : 'requested' } } as const;
-    void this.#edit(() => {
-      const record = this.#tables.executions.get(id);
-      const wrong = Object.entries({ ...fields, interrupt: false }).filter(
-        ([name, value]) => !isDeepStrictEqual(record?.[name as keyof Snapshot], value),
-      );
-      if (record) this.#tables.executions.update(id, Object.fromEntries(wrong));
-      else this.#tables.executions.create({ ...fields, cell, allowStdin, requestedAt: this.#now() }, { id });
-    });
+    const fresh = { cell, allowStdin, requestedAt: this.#now() };
+    void this.#edit(() => putRecord(this.#tables.executions, id, { ...fields, interrupt: false }, fresh));
   }
 
   #heardAnswer(id: string, origin: unknown): void {

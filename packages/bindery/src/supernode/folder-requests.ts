@@ -1,8 +1,8 @@
-import { isDeepStrictEqual } from 'node:util';
 import { FOLDER_TABLES, type OperationKind, type OperationStatus } from '@bindery/rtc/tables/files.ts';
 import { openTables, type RecordOf, type Tables } from '@bindery/rtc/tables/table.ts';
 import type { Clock } from '../base/clock.ts';
 import type { FileOrder, FileOutcome } from './file-changes.ts';
+import { putRecord } from './put-record.ts';
 import type { SharedDoc } from './shared-doc.ts';
 import { BROUGHT, isFresh, LOST, watchTable } from './table-watch.ts';
 
@@ -119,12 +119,7 @@ export class FolderRequests {
   /** Makes the record say this, whatever others wrote. True when it is safe. */
   #write(id: string, record: Operation): Promise<boolean> {
     this.#accepted.set(id, record);
-    return this.#edit(() => {
-      const known = this.#operations.get(id);
-      const changed = Object.entries(record).filter(([field, value]) => !isDeepStrictEqual(known?.[field as keyof Operation], value));
-      if (!known) this.#operations.create(record, { id });
-      else if (changed.length > 0) this.#operations.update(id, Object.fromEntries(changed));
-    });
+    return this.#edit(() => putRecord(this.#operations, id, record));
   }
 
   async #edit(body: () => void): Promise<boolean> {

@@ -1,10 +1,10 @@
-import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { portable, type JsonObject } from '@bindery/rtc/json.ts';
 import { SERVER_TABLES } from '@bindery/rtc/tables/jupyter.ts';
 import { openTables, type Tables } from '@bindery/rtc/tables/table.ts';
 import type { JupyterServer } from './jupyter-server.ts';
 import type { KernelLives } from './kernel-lives.ts';
+import { putRecord } from './put-record.ts';
 import type { SharedDoc } from './shared-doc.ts';
 
 export interface MirrorOptions {
@@ -192,14 +192,7 @@ export class Mirror implements KernelLives {
 
   /** Writes the fields of a record that are others than they were. */
   #put(name: Name, id: string, fields: object): void {
-    const table = this.#tables[name] as Tables<typeof TABLES>['kernels'];
-    const known = table.get(id);
-    if (!known) {
-      table.create({ ...fields, ...(name === 'kernels' ? this.#lives.get(id) : {}) }, { id });
-      return;
-    }
-    const changed = Object.entries(fields).filter(([field, value]) => !isDeepStrictEqual(known[field as keyof typeof known], value));
-    if (changed.length > 0) table.update(id, Object.fromEntries(changed));
+    putRecord(this.#tables[name] as Tables<typeof TABLES>['kernels'], id, fields, name === 'kernels' ? this.#lives.get(id) : {});
   }
 
   #edit(body: () => void): void {

@@ -5,6 +5,7 @@ import { openTables, type Tables } from '@bindery/rtc/tables/table.ts';
 import { Entry, fieldsOf, hrefOf } from './entries.ts';
 import { encoded, JupyterError, type JupyterServer } from './jupyter-server.ts';
 import { Looks } from './looks.ts';
+import { putRecord } from './put-record.ts';
 import type { SharedDoc } from './shared-doc.ts';
 import { watchTable } from './table-watch.ts';
 
@@ -101,12 +102,8 @@ export class SharedBytes {
     const edit = (): void => {
       const { contents, base64_content: contentTable } = this.#tables;
       for (const table of [contents, contentTable]) for (const id of table.ids.get()) if (id !== FILE) table.delete(id);
-      const known = contents.get(FILE);
-      const changed = Object.entries(fields).filter(([field, value]) => known?.[field as keyof typeof known] !== value);
-      if (!known) contents.create(fields, { id: FILE });
-      else if (changed.length > 0) contents.update(FILE, Object.fromEntries(changed));
-      if (!contentTable.get(FILE)) contentTable.create({ content: this.#content }, { id: FILE });
-      else if (contentTable.get(FILE)?.content !== this.#content) contentTable.update(FILE, { content: this.#content });
+      putRecord(contents, FILE, fields);
+      putRecord(contentTable, FILE, { content: this.#content });
     };
     // When the document can't be edited any more, it is opened anew.
     this.#options.shared.edit(edit).catch(() => this.close());

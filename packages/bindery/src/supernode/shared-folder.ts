@@ -5,6 +5,7 @@ import { openTables, type Tables } from '@bindery/rtc/tables/table.ts';
 import { Entry, fieldsOf, Listing, roomNameOf } from './entries.ts';
 import { encoded, JupyterError, type JupyterServer } from './jupyter-server.ts';
 import { Looks } from './looks.ts';
+import { putRecord } from './put-record.ts';
 import type { SharedDoc } from './shared-doc.ts';
 import { watchTable } from './table-watch.ts';
 
@@ -154,14 +155,7 @@ export class SharedFolder {
   #put(entry: Entry): void {
     const { contents } = this.#tables;
     const id = this.#options.idOf(entry.path);
-    const fields = fieldsOf(entry, id === undefined ? undefined : roomNameOf(entry.type, id));
-    const known = contents.get(entry.name);
-    if (!known) {
-      contents.create(fields, { id: entry.name });
-      return;
-    }
-    const changed = Object.entries(fields).filter(([field, value]) => known[field as keyof typeof known] !== value);
-    if (changed.length > 0) contents.update(entry.name, Object.fromEntries(changed));
+    putRecord(contents, entry.name, fieldsOf(entry, id === undefined ? undefined : roomNameOf(entry.type, id)));
   }
 
   #putFolder(): void {
