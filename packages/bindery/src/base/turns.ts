@@ -1,3 +1,6 @@
+/** For work that is done once it was taken, whatever becomes of who asked for it. */
+export const STAYS: AbortSignal = new AbortController().signal;
+
 /** One after another: work under the same key never overlaps within this process. */
 export class Turns {
   readonly #last = new Map<string, Promise<unknown>>();

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { z } from 'zod';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { Graphql } from '../graphql/graphql.ts';
-import { Turns } from '../base/turns.ts';
+import { STAYS, Turns } from '../base/turns.ts';
 import { percentDecoded, withoutSlashes } from '../base/within.ts';
 import { DOCPROVIDER } from '../relay/dialect.ts';
 import { roomOf } from '../relay/places.ts';
@@ -41,9 +41,6 @@ const LONG_AGO = new Date(0).toISOString();
 
 const NO_ROLE = 'Nobody may enter without a role.';
 const NOT_OFFERED = 'This server keeps no timeline and no forks of documents.';
-
-/** A request that was taken is done, also when who asked has gone. */
-const STAYS = new AbortController().signal;
 
 interface Reply {
   readonly status: number;

@@ -7,7 +7,7 @@ import { BinderyError } from '@bindery/wire/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { systemClock } from '../base/clock.ts';
 import { keyIn } from '../base/secrets.ts';
-import { Turns } from '../base/turns.ts';
+import { STAYS, Turns } from '../base/turns.ts';
 import type { Occupant } from '../relay/occupant.ts';
 import { Refusal, Relay, type Admission, type RelayOptions } from '../relay/relay.ts';
 import type { RelayRoom } from '../relay/relay-room.ts';
@@ -45,9 +45,6 @@ export const SERVER_ROOM = 'server';
 /** A room that is no file: of fewer than three parts. */
 const TRANSIENT = /^[^:/]*(?::[^:/]*)?$/;
 const FILE_ROOM = /^(?<format>[a-z0-9]+):(?<type>[a-z]+):(?<id>[\w-]+)$/;
-
-/** What is done in a folder is done, also when who asked has gone. */
-const STAYS = new AbortController().signal;
 
 /** What is in step with something on the disk that may be moved. */
 type Moving = Pick<SharedFile | SharedFolder | SharedBytes, 'moved'>;

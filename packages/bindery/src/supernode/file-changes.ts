@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { OperationKind } from '@bindery/rtc/tables/files.ts';
 import { Entry, roomNameOf } from './entries.ts';
 import { folderPath, inFolder, knownName, newName, newPath } from './entry-names.ts';
-import { encoded, JupyterError, messageOf, type Answer, type JupyterServer } from './jupyter-server.ts';
+import { encoded, isThere, JupyterError, succeeded, type Answer, type JupyterServer } from './jupyter-server.ts';
 
 /** Bytes of an upload that is a record: it is told to all who look at the folder. */
 const MOST_UPLOAD = 4 * 1024 * 1024;
@@ -131,14 +131,8 @@ export class FileChanges {
   /** Composed or not, it is the same name for people. */
   async #mustBeFree(path: string): Promise<void> {
     for (const each of new Set([path, path.normalize('NFD')])) {
-      const isThere = await this.#options.server.stat(each).then(
-        () => true,
-        (error: unknown) => {
-          if (error instanceof JupyterError && error.status === 404) return false;
-          throw error;
-        },
-      );
-      if (isThere) throw new JupyterError(409, `${JSON.stringify(path)} is there already. Choose another name.`);
+      if (await isThere(this.#options.server, each))
+        throw new JupyterError(409, `${JSON.stringify(path)} is there already. Choose another name.`);
     }
   }
 
@@ -159,9 +153,4 @@ function pathOf(answer: Answer): string {
   const parsed = Entry.safeParse(JSON.parse(succeeded(answer)));
   if (!parsed.success) throw new JupyterError(502, "The Jupyter server's answer describes no file.");
   return parsed.data.path;
-}
-
-function succeeded({ status, text }: Answer): string {
-  if (status < 300) return text;
-  throw new JupyterError(status, messageOf(text) ?? `The Jupyter server answered ${status}.`);
 }

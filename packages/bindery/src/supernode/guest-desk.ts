@@ -1,31 +1,22 @@
 import { z } from 'zod';
 import { includes, type Role } from '@bindery/wire/roles.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
-import { Turns } from '../base/turns.ts';
+import { STAYS, type Turns } from '../base/turns.ts';
 import { withoutSlashes } from '../base/within.ts';
 import type { Desk, Least, NotebookFile, RunRequest } from '../graphql/desk.ts';
 import { Refusal } from '../relay/relay.ts';
 import type { RelayRoom } from '../relay/relay-room.ts';
 import type { Documents } from './documents.ts';
+import { Entry, Listing, roomNameOf } from './entries.ts';
 import { mayReach, mustReach, mustRun, ownerOf, type Guest } from './guests.ts';
-import { encoded, JupyterError, messageOf, type Answer, type JupyterServer } from './jupyter-server.ts';
+import { encoded, isThere, JupyterError, succeeded, type JupyterServer } from './jupyter-server.ts';
 import { kindOf, type Kind } from './kinds.ts';
 
 const NOTEBOOK = kindOf('json', 'notebook') as Kind;
 /** Folders that are looked through for notebooks, and how deep. */
 const MOST_FOLDERS = 500;
 const DEEPEST = 20;
-const STAYS = new AbortController().signal;
 
-const Entry = z.object({
-  path: z.string(),
-  name: z.string(),
-  type: z.string(),
-  last_modified: z.string(),
-  size: z.number().nullish(),
-  writable: z.boolean().nullish(),
-});
-const Folder = z.object({ content: z.array(Entry) });
 const Sessions = z.array(z.object({ id: z.string(), path: z.string(), kernel: z.object({ id: z.string() }).nullish() }));
 const Session = Sessions.element;
 
@@ -71,7 +62,7 @@ export class GuestDesk implements Desk {
     for (let looked = 0; looked < MOST_FOLDERS && files.length < most; looked++) {
       const at = waiting.shift();
       if (at === undefined) break;
-      const { content } = await this.#json(`api/contents/${encoded(at)}?type=directory`, Folder).catch((error: unknown) => {
+      const { content } = await this.#json(`api/contents/${encoded(at)}?type=directory`, Listing).catch((error: unknown) => {
         // One that is gone, or closed to the server, hides no others.
         if (at === start) throw error;
         return { content: [] };
@@ -88,7 +79,7 @@ export class GuestDesk implements Desk {
     const path = this.#reached(asked);
     if (!this.#parts.documents.isOpen(path)) await this.#mustBe(path);
     const { id } = await this.#parts.documents.find(path, NOTEBOOK);
-    return `${NOTEBOOK.format}:${NOTEBOOK.type}:${id}`;
+    return roomNameOf('notebook', id);
   }
 
   pathOf(document: string): string | undefined {
@@ -119,7 +110,8 @@ export class GuestDesk implements Desk {
     const path = notebookPath(asked);
     await this.#parts.turns.take(`create ${path}`, STAYS, async () => {
       const { documents, server } = this.#parts;
-      if (documents.isOpen(path) || (await this.#exists(path))) throw new BinderyError('file_exists', `There is a file ${path} already.`);
+      if (documents.isOpen(path) || (await isThere(server, path)))
+        throw new BinderyError('file_exists', `There is a file ${path} already.`);
       const metadata = kernel === undefined ? {} : { kernelspec: await this.#spec(kernel) };
       await server.write(path, { ...NOTEBOOK, content: JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata, cells: [] }) });
     });
@@ -216,16 +208,6 @@ export class GuestDesk implements Desk {
     if (type !== NOTEBOOK.type) throw new BinderyError('request_invalid', `${path} is no notebook.`, { hint: 'Notebooks end in .ipynb.' });
   }
 
-  async #exists(path: string): Promise<boolean> {
-    return this.#parts.server.stat(path).then(
-      () => true,
-      (error: unknown) => {
-        if (error instanceof JupyterError && error.status === 404) return false;
-        throw error;
-      },
-    );
-  }
-
   /** What a notebook says of its kernel. */
   async #spec(name: string): Promise<object> {
     const Specs = z.object({
@@ -277,11 +259,6 @@ async function found<T>(path: string, asked: Promise<T>): Promise<T> {
   });
 }
 
-function succeeded({ status, text }: Answer, conflict = 'There is a file of this name already.'): void {
-  if (status < 300) return;
-  throw new JupyterError(status, status === 409 ? conflict : (messageOf(text) ?? `The Jupyter server answered ${status}.`));
-}
-
 function notebookPath(asked: string): string {
   const path = withoutSlashes(asked);
   if (!/[^/]\.ipynb$/.test(path) || path.split('/').includes('..') || path.includes('\0'))
@@ -289,6 +266,6 @@ function notebookPath(asked: string): string {
   return path;
 }
 
-function fileOf({ path, name, last_modified: lastModified, size, writable }: z.infer<typeof Entry>): NotebookFile {
+function fileOf({ path, name, last_modified: lastModified, size, writable }: Entry): NotebookFile {
   return { path, name, lastModified, size: size ?? null, writable: writable ?? true };
 }

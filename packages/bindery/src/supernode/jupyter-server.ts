@@ -125,9 +125,7 @@ export class JupyterServer {
   }
 
   async #asked(method: string, path: string, body?: string): Promise<string> {
-    const { status, text } = await this.ask(method, path, body);
-    if (status >= 200 && status < 300) return text;
-    throw new JupyterError(status, messageOf(text) ?? `The Jupyter server answered ${status}.`);
+    return succeeded(await this.ask(method, path, body));
   }
 }
 
@@ -162,8 +160,26 @@ function model(text: string): FileModel {
   };
 }
 
+/** What an answer says that must be a success. @param conflict the words for 409, else those of the server. @throws JupyterError */
+export function succeeded({ status, text }: Answer, conflict?: string): string {
+  if (status >= 200 && status < 300) return text;
+  const said = status === 409 ? (conflict ?? messageOf(text)) : messageOf(text);
+  throw new JupyterError(status, said ?? `The Jupyter server answered ${status}.`);
+}
+
+/** Whether there is a file or folder at a path. @throws JupyterError */
+export async function isThere(server: Pick<JupyterServer, 'stat'>, path: string): Promise<boolean> {
+  return server.stat(path).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof JupyterError && error.status === 404) return false;
+      throw error;
+    },
+  );
+}
+
 /** What an answer of the API says, where it says something. */
-export function messageOf(text: string): string | undefined {
+function messageOf(text: string): string | undefined {
   try {
     const { message } = JSON.parse(text) as { message?: unknown };
     return typeof message === 'string' && message !== '' ? message : undefined;

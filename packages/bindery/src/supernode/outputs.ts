@@ -142,7 +142,7 @@ export class Outputs {
     if (this.#last?.name !== name) {
       this.#last = new StreamOutput(name, this.#budget);
       this.#pending.push(this.#last);
-    } else if (!this.#pending.includes(this.#last)) this.#pending.push(this.#last);
+    } else if (this.#pending.at(-1) !== this.#last) this.#pending.push(this.#last);
     this.#last.add(text);
     this.#plan();
   }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { SERVER_TABLES } from '@bindery/rtc/tables/jupyter.ts';
 import { openTables, type RecordOf, type Tables } from '@bindery/rtc/tables/table.ts';
 import { inFolder, knownName } from './entry-names.ts';
-import { JupyterError, messageOf, type JupyterServer } from './jupyter-server.ts';
+import { JupyterError, succeeded, type JupyterServer } from './jupyter-server.ts';
 import type { SharedDoc } from './shared-doc.ts';
 import { BROUGHT, LOST, watchTable } from './table-watch.ts';
 
@@ -68,8 +68,7 @@ export class SessionRequests {
       const path = record.path.split('/').map(knownName).reduce(inFolder, '');
       const { name } = record.state.kernel;
       const order = { path, name: record.name || path, type: record.type || 'notebook', kernel: name === '' ? {} : { name } };
-      const { status, text } = await this.#options.server.ask('POST', 'api/sessions', JSON.stringify(order));
-      if (status >= 300) throw new JupyterError(status, messageOf(text) ?? `The Jupyter server answered ${status}.`);
+      const text = succeeded(await this.#options.server.ask('POST', 'api/sessions', JSON.stringify(order)));
       if (!Started.parse(JSON.parse(text)).kernel) throw new JupyterError(502, 'The Jupyter server started no kernel.');
       await this.#options.look();
       // The session is there by its own name.
