@@ -6,6 +6,8 @@ const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 export interface Interrupt {
   /** Aborts with the first of them. */
   readonly signal: AbortSignal;
+  /** Comes with the first of them. */
+  readonly first: Promise<void>;
   /** Which of them was the first. */
   readonly name: NodeJS.Signals | undefined;
   /** What to do when somebody insists: called once, by a second one. */
@@ -17,6 +19,7 @@ export interface Interrupt {
 export function interruptOf(source: NodeJS.EventEmitter, now: () => number): Interrupt {
   const controller = new AbortController();
   let first: number | undefined;
+  const hasCome = Promise.withResolvers<void>();
   let force: (() => void) | undefined;
   let name: NodeJS.Signals | undefined;
   const heard = (heardName: NodeJS.Signals): void => {
@@ -24,6 +27,7 @@ export function interruptOf(source: NodeJS.EventEmitter, now: () => number): Int
       first = now();
       name = heardName;
       controller.abort(new Error('interrupted'));
+      hasCome.resolve();
     } else if (now() - first >= ONE_KEYSTROKE_MS) {
       force?.();
       force = undefined;
@@ -32,6 +36,7 @@ export function interruptOf(source: NodeJS.EventEmitter, now: () => number): Int
   for (const one of SIGNALS) source.on(one, heard);
   return {
     signal: controller.signal,
+    first: hasCome.promise,
     get name() {
       return name;
     },

@@ -41,10 +41,7 @@ async function relay(terminal: Terminal, config: Config, json: boolean): Promise
     if (config.relay.port !== 0 && port !== config.relay.port) terminal.err(`  Port ${config.relay.port} is taken, so it is another.\n`);
     terminal.err(`  ${paint('dim', `A link to a document: ${ownName(terminal.env)} share <name>`)}\n  Press Ctrl-C to end it.\n`);
   }
-  await new Promise<void>((resolve) => {
-    if (interrupt.signal.aborted) resolve();
-    else interrupt.signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await interrupt.first;
   await server.close();
   return EXIT.ok;
 }

@@ -70,10 +70,7 @@ async function supernode(terminal: Terminal, config: Config, flags: SupernodeFla
     );
     terminal.err('  Press Ctrl-C to end it.\n');
   }
-  await new Promise<void>((resolve) => {
-    if (interrupt.signal.aborted) resolve();
-    else interrupt.signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await interrupt.first;
   await server.close();
   return EXIT.ok;
 }
