@@ -16,9 +16,9 @@ it('T1 ends those of all rooms on one beat while much is sent, but for a room th
   const pace = new TurnPace();
   pace.sent(1000, START);
   assert.equal(pace.end(START - 5000, 1, START + 1), START + 33);
-  assert.equal(pace.end(START, 3, START + 30), START + 33);
+  assert.equal(pace.end(START, 1, START + 30), START + 33);
   assert.equal(pace.end(START + 20, 1, START + 34), START + 66);
-  assert.equal(pace.end(START + 20, 4, START + 30), START + 28);
+  assert.equal(pace.end(START + 20, 2, START + 30), START + 28);
 });
 
 it('T1 is on no beat a second after much was sent', () => {

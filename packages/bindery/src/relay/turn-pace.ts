@@ -2,7 +2,7 @@
 const SHORT = 8;
 const BEAT = 33;
 /** Updates that are not kept waiting for the beat. */
-const ENOUGH = 4;
+const ENOUGH = 2;
 /** Milliseconds for each message, and those that may be sent without waiting; what was sent is forgotten a second later. */
 const EACH = 1;
 const AT_ONCE = 500;
