@@ -62,7 +62,7 @@ export class Ledger {
     const cells = cellsIn(doc);
     const ids = cells.map(({ id }) => id);
     const there = new Set(ids);
-    const said = cells.flatMap(({ id, source }) => (id.startsWith('t') ? piecesIn(source) : []));
+    const said = cells.flatMap(({ id, source }) => (id.startsWith('r') ? [] : piecesIn(source)));
     const pieces = new Set(said);
     const isTaken = (cell: string): boolean => this.#cells.get(cell)?.isTaken ?? false;
     return [
@@ -150,8 +150,12 @@ export interface NotebookActor {
 
 type Step = { readonly safe: () => void; readonly run?: Run };
 
-/** One edit of a random kind. Cells with text (`t`) are edited and taken out by everybody, others (`m`) moved; who put in one that runs (`r`) moves it, and takes it out. */
-function step(doc: Y.Doc, name: string, count: number, { ledger, random, code }: Place): Step | undefined {
+/**
+ * One edit of a random kind. Cells with text (`t`) are edited and taken out by everybody. Others (`m`) are moved: those that JupyterLab put in (`ml`) by
+ * everybody, the others by our clients, who also edit them. JupyterLab lets go at once of what is written in a cell that it moves: what others write
+ * there in the moment of a crash can be lost. Who put in one that runs (`r`) moves it, and takes it out.
+ */
+function step(doc: Y.Doc, name: string, count: number, hasAcks: boolean, { ledger, random, code }: Place): Step | undefined {
   const cells = cellsOf(doc);
   const known = cellsIn(doc);
   const kind = random.below(100);
@@ -161,13 +165,13 @@ function step(doc: Y.Doc, name: string, count: number, { ledger, random, code }:
     return ledger.put(id);
   };
   const texts = known.filter(({ id }) => id.startsWith('t'));
-  const movable = known.filter(({ id }) => id.startsWith('m') || id.startsWith(`r${name}.`));
+  const movable = known.filter(({ id }) => id.startsWith(hasAcks ? 'm' : 'ml') || id.startsWith(`r${name}.`));
   if (kind < 4) {
     const run: Run = { id: `${name}.${count}`, cell: `r${name}.${count}`, execution: undefined, raises: random.happens(4) };
     ledger.runs.set(run.id, run);
     return { safe: put(run.cell, code(run.id, run.raises)), run };
   }
-  if (kind < 8) return { safe: put(`m${name}.${count}`, `# ${name}.${count}`) };
+  if (kind < 8) return { safe: put(`m${name}.${count}`, '') };
   if (kind < 18 && movable.length > 0) {
     const { id, map } = random.one(movable);
     const from = known.findIndex((each) => each.map === map);
@@ -186,7 +190,7 @@ function step(doc: Y.Doc, name: string, count: number, { ledger, random, code }:
     return { safe: ledger.took(id) };
   }
   if (kind < 34 || texts.length === 0) return { safe: put(`t${name}.${count}`, '') };
-  const { id, source } = random.one(texts);
+  const { id, source } = random.one(hasAcks ? known.filter(({ id: each }) => !each.startsWith('r') && !each.startsWith('ml')) : texts);
   const starts = [...source.toJSON().matchAll(/\[/g)].map((match) => match.index);
   source.insert(random.one([...starts, source.length]), `[${name}.${count}]`);
   return { safe: ledger.wrote(`${name}.${count}`, id) };
@@ -210,7 +214,7 @@ export function notebookMember(name: string, place: Place): NotebookActor {
     doc: room.doc,
     hasAcks: true,
     edit() {
-      const done = room.transact(() => step(room.doc, name, count++, place));
+      const done = room.transact(() => step(room.doc, name, count++, true, place));
       if (!done) return;
       room.saved().then(done.safe, () => undefined);
       if (done.run) place.ledger.asks(done.run, run(done.run));
@@ -254,7 +258,7 @@ export function labActor(name: string, place: Place): NotebookActor {
     doc,
     hasAcks: false,
     edit() {
-      const done = doc.transact(() => step(doc, name, count++, place));
+      const done = doc.transact(() => step(doc, name, count++, false, place));
       if (!done) return;
       waiting.push(done.safe);
       const { run } = done;

@@ -37,6 +37,8 @@ export interface Seat {
 export class Audience {
   readonly #document: Pick<RoomDocument, 'vector' | 'lacking'>;
   readonly #seats = new Map<Member, Seat>();
+  /** What is not told yet, and to whom. */
+  readonly #held: { readonly frame: Told; readonly write: Promise<void>; readonly seats: readonly Seat[] }[] = [];
 
   constructor(document: Pick<RoomDocument, 'vector' | 'lacking'>) {
     this.#document = document;
@@ -62,6 +64,7 @@ export class Audience {
   close(code: number, reason: string): void {
     for (const { member } of this.#seats.values()) member.close(code, closeReason(reason));
     this.#seats.clear();
+    this.#held.length = 0;
   }
 
   /** To one that is still here; whoever is behind gets what matters when it has caught up. */
@@ -77,18 +80,42 @@ export class Audience {
 
   /** To all that were welcomed; the message of each dialect is written once. Returns how many it was sent to. */
   tellAll(frame: Told, except?: Seat): number {
-    const written = new Map<Dialect, readonly Uint8Array[]>();
-    const messages = ({ dialect }: Member): readonly Uint8Array[] => {
-      const known = written.get(dialect) ?? dialect.write(frame);
-      written.set(dialect, known);
-      return known;
-    };
+    return this.#tell(frame, this.#told(frame, except));
+  }
+
+  /** The same, not before `release` is called for this write (T7); an update that comes behind it has to wait, too. */
+  hold(frame: Told, write: Promise<void>, except?: Seat): void {
+    this.#held.push({ frame, write, seats: [...this.#told(frame, except)] });
+  }
+
+  get isHolding(): boolean {
+    return this.#held.length > 0;
+  }
+
+  /** Lets go what waits for this write, and all before it. */
+  release(write: Promise<void>): void {
+    const last = this.#held.findLastIndex((each) => each.write === write);
+    for (const { frame, seats } of this.#held.splice(0, last + 1)) {
+      this.#tell(
+        frame,
+        seats.filter(({ member }) => this.#seats.has(member)),
+      );
+    }
+  }
+
+  *#told(frame: Told, except: Seat | undefined): Generator<Seat> {
     // Of an update, those who have too much waiting were left behind before it was taken in: what they are marked with lacks it.
     const isReady = (seat: Seat): boolean => (frame.type === 'update' ? !seat.behind : this.#isReady(seat));
+    for (const seat of this.#seats.values()) if (seat !== except && seat.isWelcome && isReady(seat)) yield seat;
+  }
+
+  #tell(frame: Told, seats: Iterable<Seat>): number {
     let told = 0;
-    for (const seat of this.#seats.values()) {
-      if (seat === except || !seat.isWelcome || !isReady(seat)) continue;
-      for (const message of messages(seat.member)) seat.member.send(message);
+    const written = new Map<Dialect, readonly Uint8Array[]>();
+    for (const { member } of seats) {
+      const known = written.get(member.dialect) ?? member.dialect.write(frame);
+      written.set(member.dialect, known);
+      for (const message of known) member.send(message);
       told += 1;
     }
     return told;

@@ -177,7 +177,7 @@ describe('a room with an occupant', () => {
 
   it('J1 saves for who asks, and for readers not', async () => {
     const room = await RelayRoom.open(place());
-    room.occupant = occupant(() => 'success');
+    room.occupy(occupant(() => 'success'));
     const [lab, reader] = [new Lab(room), new Lab(room, 'read')];
     lab.save(7);
     reader.save(1);
@@ -220,6 +220,48 @@ describe('a room with an occupant', () => {
     const kept = new Relay({ folder: path, admit: async () => 'nobody' });
     assert.equal((await kept.room('all')).doc.getText('source').toJSON(), 'last of all');
     await kept.close();
+  });
+
+  it('O3 finds what was taken out, of which what it wants kept is kept', async () => {
+    const path = place();
+    const kept: Y.Item[] = [];
+    const found: string[] = [];
+    const open = (): Relay =>
+      new Relay({
+        folder: path,
+        admit: async () => 'nobody',
+        occupy: async (_, { doc }) => {
+          for (let item = doc.getText('source')._start; item; item = item.right) {
+            const said = item.content instanceof Y.ContentString ? item.content.str : '';
+            if (item.deleted) found.push(said);
+            if (said === 'kept') kept.push(item);
+          }
+          doc.gcFilter = (item) => !kept.includes(item);
+          return occupant(() => 'success');
+        },
+      });
+    const text = async (relay: Relay): Promise<{ room: RelayRoom; source: Y.Text }> => {
+      const room = await relay.room('all');
+      return { room, source: room.doc.getText('source') };
+    };
+    let relay = open();
+    let { room, source } = await text(relay);
+    for (const word of ['stays', 'kept', 'gone']) await room.edit(() => source.insert(0, word));
+    room.doc.gcFilter = () => false;
+    await room.edit(() => source.delete(0, 8));
+    await relay.close();
+    relay = open();
+    ({ room, source } = await text(relay));
+    assert.deepEqual(found, ['gone', 'kept']);
+    const whole = Buffer.from(Y.encodeStateAsUpdate(room.doc)).toString('latin1');
+    assert.deepEqual([source.toJSON(), whole.includes('kept'), whole.includes('gone')], ['stays', true, false]);
+    await room.edit(() => source.delete(0, 5));
+    assert.equal(
+      Buffer.from(Y.encodeStateAsUpdate(room.doc)).toString('latin1').includes('stays'),
+      false,
+      'from now on it goes with each edit',
+    );
+    await relay.close();
   });
 
   it('O2 stays while it is busy', async () => {

@@ -250,6 +250,37 @@ describe('a room of the relay', () => {
     assert.deepEqual(sent, [2]);
   });
 
+  it('T7 tells of what takes out a cell with writings when that is safe, and of what comes behind it and to who comes meanwhile after it', async (t) => {
+    const relay = await opened();
+    const [a, b] = [new Raw(relay).hello(), new Raw(relay).hello()];
+    const doc = new Y.Doc();
+    let number = 0;
+    doc.on('update', (update: Uint8Array) => a.say({ type: 'update', number: ++number, update }));
+    const edit = async (body: () => void): Promise<void> => {
+      doc.transact(body);
+      await turn();
+    };
+    const cells = doc.getMap<Y.Text>('cells');
+    await edit(() => cells.set('x', new Y.Text('written')));
+    await edit(() => cells.get('x')?.delete(0, 1));
+    await until(() => a.of('ack').at(-1)?.number === 2);
+    assert.equal(b.of('update').length, 2, 'letters that are taken out are told at once');
+    const write = Promise.withResolvers<void>();
+    const append = t.mock.method(RoomLog.prototype, 'append', () => write.promise);
+    await edit(() => cells.delete('x'));
+    await edit(() => cells.set('y', new Y.Text('behind')));
+    const late = new Raw(relay).hello();
+    late.say({ type: 'ping' });
+    assert.deepEqual(
+      [b.of('update').length, late.heard.length, append.mock.calls.map(({ arguments: [, mayWait] }) => mayWait)],
+      [2, 0, [false, false]],
+    );
+    write.resolve();
+    await turn();
+    assert.deepEqual([b.of('update').length, late.of('welcome').length, late.of('pong').length, a.of('ack').at(-1)?.number], [4, 1, 1, 4]);
+    append.mock.restore();
+  });
+
   it('L9 has the log written at once when 16 updates of one member wait for it', async () => {
     const pace = new CommitPace();
     pace.wait = () => 60_000;

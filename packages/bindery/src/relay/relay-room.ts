@@ -2,39 +2,28 @@ import * as Y from 'yjs';
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import { Listeners } from '@bindery/rtc/observable.ts';
 import { VERSION, type ClientFrame, type Welcome } from '@bindery/rtc/room/frames.ts';
+import { mergeUpdates } from '@bindery/rtc/room/merge.ts';
 import type { Role } from '@bindery/rtc/room/room.ts';
+import { Arrivals, type Arrival } from './arrivals.ts';
 import { Audience, closeReason, type Member, type Seat } from './audience.ts';
 import type { CommitPace } from './commit-pace.ts';
 import type { Said } from './dialect.ts';
+import { LogGrowth } from './log-growth.ts';
 import { AUTHOR, type Author, type Occupant, type Origin } from './occupant.ts';
 import { Presence } from './presence.ts';
+import { Receipts } from './receipts.ts';
 import { HEAD } from './record.ts';
 import { RoomDocument } from './room-document.ts';
 import { RoomLog } from './room-log.ts';
+import { takeIn } from './take-in.ts';
+import { takesOutWritings } from './takes-out.ts';
 import type { TurnPace } from './turn-pace.ts';
 import { Welcomes } from './welcomes.ts';
 
-/** Bytes that may arrive before they are taken in without waiting for the turn's end. */
-const HEAP = 8 * 1024 * 1024;
-/** A log is made shorter when it has grown by this much, and to this many times what it was made of. */
-const GROWN_BYTES = 1024 * 1024;
-const GROWN_TIMES = 4;
-/** One that has grown by this much is made shorter when the room leaves memory. */
-const GROWN_AT_CLOSE = 64 * 1024;
 /** Updates of one member that may wait for the log's next time: half of what a client sends before it waits itself (rtc's U5). */
 const MOST_UNSAFE = 16;
-
 /** An update that says nothing. */
 const NOTHING = new Uint8Array([0, 0]);
-
-interface Arrival {
-  readonly seat: Seat;
-  readonly number: number;
-  readonly update: Uint8Array;
-}
-
-/** Whose updates are in a write, up to which number, and how many they are. */
-type Senders = Map<Seat, { readonly number: number; readonly count: number }>;
 
 export interface RelayRoomOptions {
   /** How often the logs of all rooms are written; without it, at once. */
@@ -43,58 +32,69 @@ export interface RelayRoomOptions {
   readonly quietMs?: number | undefined;
   /** When a turn ends (T1); without it, with that of the event loop. */
   readonly turns?: Pick<TurnPace, 'end' | 'sent'>;
+  /** Whether an occupant will come (O3). */
+  readonly isForOccupant?: boolean;
 }
 
 /** One shared document in memory, its log, and who is connected (`SPEC.md`; the frames: rtc's `SPEC.md`). */
 export class RelayRoom {
-  /** Set by who opens the room, before anybody enters. */
-  occupant: Occupant | undefined;
+  #occupant: Occupant | undefined;
   readonly #log: RoomLog;
   readonly #run = crypto.randomUUID();
   readonly #presence = new Presence();
   readonly #stateListeners = new Listeners();
   readonly #audience: Audience;
-  #arrived: Arrival[] = [];
-  #arrivedBytes = 0;
-  /** When the turn ends that was begun. */
-  #planned: { readonly end: number; readonly timer: NodeJS.Timeout | undefined } | undefined;
+  readonly #arrivals: Arrivals;
   readonly #turns: RelayRoomOptions['turns'];
-  #lastTurn = Number.NEGATIVE_INFINITY;
   readonly #document: RoomDocument;
-  #compactAt: number;
-  /** How much of the log was one record when it was last made shorter. */
-  #compactBytes: number;
+  readonly #growth: LogGrowth;
   readonly #welcomes = new Welcomes();
   #lastAppend: Promise<void> = Promise.resolve();
-  /** Whose updates are safe with the last append; undefined when all is. */
-  #senders: Senders | undefined;
+  #receipts: Receipts | undefined;
+  /** What those said who have to wait for their welcome. */
+  readonly #early = new WeakMap<Seat, Uint8Array[]>();
   #isEnded = false;
-
   /** Updates of the document that were not sent on yet. */
   readonly #fresh: Uint8Array[] = [];
   #isTaking = false;
+  /** Whether they take out what somebody wrote in (T7). */
+  #takesOut = false;
 
-  private constructor(log: RoomLog, updates: readonly Uint8Array[], { quietMs, turns }: RelayRoomOptions) {
+  private constructor(log: RoomLog, updates: readonly Uint8Array[], { quietMs, isForOccupant, turns }: RelayRoomOptions) {
     this.#log = log;
     this.#turns = turns;
+    this.#arrivals = new Arrivals(turns, () => this.#turn());
     this.#document = new RoomDocument({
       updates,
       quietMs,
+      keepsGarbage: isForOccupant,
       changed: (update) => {
         this.#fresh.push(update);
         this.#welcomes.forget();
       },
-      mayRest: () => this.#arrived.length === 0,
+      mayRest: () => this.#arrivals.isEmpty,
     });
     this.#audience = new Audience(this.#document);
-    this.#compactAt = growth(log.bytes);
-    this.#compactBytes = updates.slice(1).reduce((bytes, update) => bytes - HEAD - update.length, log.bytes);
+    this.#growth = new LogGrowth(
+      log.bytes,
+      updates.slice(1).reduce((bytes, update) => bytes - HEAD - update.length, log.bytes),
+    );
   }
 
   /** Opens the room that is kept in this file, or a new one. Throws as `RoomLog.open` does. */
   static async open(file: string, options: RelayRoomOptions = {}): Promise<RelayRoom> {
     const { log, updates } = await RoomLog.open(file, options.pace);
     return new RelayRoom(log, updates, options);
+  }
+
+  get occupant(): Occupant | undefined {
+    return this.#occupant;
+  }
+
+  /** To be called by who opened the room for one, before anybody enters. */
+  occupy(occupant: Occupant | undefined): void {
+    this.#occupant = occupant;
+    this.#document.collect();
   }
 
   /** The document. It is changed by `edit` and by members, in no other way. Only an occupant may keep it (Q). */
@@ -158,7 +158,7 @@ export class RelayRoom {
   /** Takes one message of a connection. What is no frame, or not allowed, ends the connection and nothing else. */
   receive(member: Member, bytes: Uint8Array): void {
     const seat = this.#audience.seatOf(member);
-    if (!seat) return;
+    if (!seat || this.#hasToWait(seat, bytes)) return;
     try {
       this.#take(seat, member.dialect.read(bytes, seat.isWelcome));
     } catch (error) {
@@ -182,10 +182,10 @@ export class RelayRoom {
 
   /** Sends everybody away to come again, and comes when all that was taken is safe, or cannot be. */
   async close(): Promise<void> {
-    await this.occupant?.leave();
+    await this.#occupant?.leave();
     this.#turn();
     this.#end('The room was closed.');
-    if (this.#log.bytes > this.#compactBytes + GROWN_AT_CLOSE) this.#compactNow();
+    if (this.#growth.isTooLongToLeave(this.#log.bytes)) this.#compact();
     await this.#lastAppend.catch(() => undefined);
     await this.#log.close();
     this.#document.close();
@@ -199,6 +199,23 @@ export class RelayRoom {
   #expel(seat: Seat, code: number, reason: string): void {
     this.leave(seat.member);
     seat.member.close(code, closeReason(reason));
+  }
+
+  /** Whoever comes while something must be safe before it is told: it would be in the welcome (T7). */
+  #hasToWait(seat: Seat, bytes: Uint8Array): boolean {
+    if (seat.isWelcome) return false;
+    const known = this.#early.get(seat);
+    known?.push(bytes);
+    if (!known) this.#turn();
+    if (known || !this.#audience.isHolding) return known !== undefined;
+    const early = [bytes];
+    this.#early.set(seat, early);
+    const go = (): void => {
+      this.#early.delete(seat);
+      for (const each of early) this.receive(seat.member, each);
+    };
+    this.#lastAppend.then(go, () => undefined);
+    return true;
   }
 
   #refuse(seat: Seat, code: string, message: string): void {
@@ -230,7 +247,7 @@ export class RelayRoom {
   async #save(seat: Seat, id: number): Promise<void> {
     this.#turn();
     const mayWrite = seat.member.role !== 'read';
-    const status = mayWrite && this.occupant ? await this.occupant.save() : 'skipped';
+    const status = mayWrite && this.#occupant ? await this.#occupant.save() : 'skipped';
     this.#audience.tell(seat, { type: 'saved', id, status });
   }
 
@@ -240,9 +257,8 @@ export class RelayRoom {
   }
 
   #welcome(seat: Seat, hello: Extract<ClientFrame, { type: 'hello' }>): void {
-    const { lineage } = this.#log;
     if (hello.version !== VERSION) this.#refuse(seat, 'version', `This server speaks version ${VERSION} of the protocol.`);
-    else if (hello.lineage !== '' && hello.lineage !== lineage) {
+    else if (hello.lineage !== '' && hello.lineage !== this.lineage) {
       this.#refuse(seat, 'room_diverged', 'The server has another document under this name now.');
     } else {
       // Before the turn, so that nothing that is in the welcome comes again as an update.
@@ -260,7 +276,7 @@ export class RelayRoom {
   }
 
   #welcomeFrame(role: Role, update: Uint8Array): Welcome {
-    return { type: 'welcome', lineage: this.#log.lineage, run: this.#run, role, stateVector: this.#document.vector(), update };
+    return { type: 'welcome', lineage: this.lineage, run: this.#run, role, stateVector: this.#document.vector(), update };
   }
 
   #arrive(arrival: Arrival): void {
@@ -272,50 +288,23 @@ export class RelayRoom {
       else this.#audience.tell(seat, { type: 'refused', code: refusal[0], message: refusal[1] });
       return;
     }
-    this.#arrived.push(arrival);
-    this.#arrivedBytes += arrival.update.length;
-    if (this.#arrivedBytes > HEAP) this.#turn();
-    this.#plan();
-  }
-
-  /** Plans the turn's end: sooner than it was planned, where so much has arrived by now. */
-  #plan(): void {
-    const now = performance.now();
-    const end = this.#turns?.end(this.#lastTurn, this.#arrived.length, now) ?? now;
-    if (this.#planned && this.#planned.end <= end) return;
-    clearTimeout(this.#planned?.timer);
-    const turn = (): void => {
-      this.#planned = undefined;
-      this.#turn();
-    };
-    const isEarly = end - now > 1;
-    this.#planned = { end, timer: isEarly ? setTimeout(turn, end - now).unref() : undefined };
-    if (!isEarly) setImmediate(turn);
+    this.#arrivals.add(arrival);
   }
 
   /** Takes in all that arrived, sends it on as one, and tells the senders when it is safe (T1, T2). */
   #turn(): void {
-    const arrived = this.#arrived;
-    this.#arrived = [];
-    this.#arrivedBytes = 0;
-    if (arrived.length === 0 || this.#isEnded) return;
-    if (this.#turns) this.#lastTurn = performance.now();
+    const groups = this.#isEnded ? [] : this.#arrivals.take();
+    if (groups.length === 0) return;
     this.#audience.leaveBehind();
-    // By whose they are: in one turn nobody has seen yet what the others edit, so that their order does not matter.
+    // In one turn nobody has seen yet what the others edit, so that their order does not matter.
     // But for what several bring that another has made: those who may more bring it.
-    const taken = grouped(arrived).flatMap((those) =>
-      this.#transact(this.#author(those), () => those.filter((arrival) => this.#apply(arrival))),
-    );
-    const only = taken.length === arrived.length ? taken[0]?.seat : undefined;
+    const taken = groups.flatMap((those) => this.#transact(this.#author(those), () => those.filter((arrival) => this.#apply(arrival))));
+    const isAll = groups.reduce((count, those) => count + those.length, 0) === taken.length;
+    const only = isAll ? taken[0]?.seat : undefined;
     this.#publish(true, only && taken.every(({ seat }) => seat === only) ? only : undefined);
     for (const { seat, number } of taken) {
-      if (!this.#senders) {
-        this.#audience.tellSafe(seat, number);
-        continue;
-      }
-      const count = (this.#senders.get(seat)?.count ?? 0) + 1;
-      this.#senders.set(seat, { number, count });
-      if (count === MOST_UNSAFE) this.#log.hurry();
+      if (!this.#receipts) this.#audience.tellSafe(seat, number);
+      else if (this.#receipts.add(seat, number) === MOST_UNSAFE) this.#log.hurry();
     }
   }
 
@@ -334,9 +323,13 @@ export class RelayRoom {
   #transact<T>(by: (Author & { readonly origin: Origin }) | undefined, body: () => T): T {
     this.#isTaking = true;
     try {
-      return this.doc.transact(({ meta }) => {
-        if (by) meta.set(AUTHOR, by);
-        return body();
+      return this.doc.transact((transaction) => {
+        if (by) transaction.meta.set(AUTHOR, by);
+        try {
+          return body();
+        } finally {
+          this.#takesOut ||= takesOutWritings(transaction);
+        }
       }, by?.origin ?? 'server');
     } finally {
       this.#isTaking = false;
@@ -346,26 +339,36 @@ export class RelayRoom {
   /** Sends on and writes down what the document was changed by, but not to who alone made it. */
   #publish(mayWait: boolean, only?: Seat): void {
     const fresh = this.#fresh.splice(0);
+    if (fresh.length === 0) return;
     // What observers add in the same breath is not the sender's.
-    const except = fresh.length === 1 ? only : undefined;
+    const isAnswered = fresh.length > 1;
+    const except = isAnswered ? undefined : only;
+    const mustBeSafe = this.#takesOut || isAnswered || this.#audience.isHolding;
+    this.#takesOut = false;
+    // As one record: no crash leaves the one without the other.
+    const write = this.#log.append(isAnswered ? mergeUpdates(fresh) : (fresh[0] as Uint8Array), mayWait && !mustBeSafe);
     for (const update of fresh) {
-      const told = this.#audience.tellAll({ type: 'update', update }, except);
-      this.#turns?.sent(told, performance.now());
-      this.#keep(this.#log.append(update, mayWait));
+      if (mustBeSafe) this.#audience.hold({ type: 'update', update }, write, except);
+      else {
+        const told = this.#audience.tellAll({ type: 'update', update }, except);
+        this.#turns?.sent(told, performance.now());
+      }
     }
+    this.#keep(write);
   }
 
   /** Those whose updates are in one write are told when it is safe, each once. */
   #keep(append: Promise<void>): void {
     if (append === this.#lastAppend) return;
     this.#lastAppend = append;
-    const senders: Senders = new Map();
-    this.#senders = senders;
+    const receipts = new Receipts();
+    this.#receipts = receipts;
     append.then(
       () => {
-        if (this.#senders === senders) this.#senders = undefined;
-        for (const [seat, { number }] of senders) this.#audience.tellSafe(seat, number);
-        this.#compact();
+        this.#audience.release(append);
+        if (this.#receipts === receipts) this.#receipts = undefined;
+        receipts.tell(this.#audience);
+        if (!this.#isEnded && this.#growth.isTooLong(this.#log.bytes)) this.#compact();
       },
       (error: Error) => this.#end(error.message),
     );
@@ -373,52 +376,25 @@ export class RelayRoom {
 
   /** False for an update that is none, or needs what is not here: its sender is sent away, and nothing of it waits for what may never come. */
   #apply({ seat, update }: Arrival): boolean {
-    const { doc } = this;
-    const { store } = doc;
+    const taken = takeIn(this.doc, update);
+    const { manners } = seat.member.dialect;
     let problem: string | undefined;
-    let isPartial = false;
-    try {
-      Y.applyUpdate(doc, update);
-      isPartial = store.pendingStructs !== null || store.pendingDs !== null;
-    } catch {
-      problem = 'The update is none.';
-    }
-    store.pendingStructs = null;
-    store.pendingDs = null;
-    if (isPartial && seat.member.dialect.manners === 'strict') problem = 'The update needs something that the server has not got.';
+    if (taken === 'none') problem = 'The update is none.';
+    else if (taken === 'partial' && manners === 'strict') problem = 'The update needs something that the server has not got.';
     // A lenient one is asked for all that the server lacks, when the turn is over (Y6).
-    else if (isPartial) queueMicrotask(() => this.#audience.tell(seat, this.#welcomeFrame(seat.member.role, NOTHING)));
+    else if (taken === 'partial') queueMicrotask(() => this.#audience.tell(seat, this.#welcomeFrame(seat.member.role, NOTHING)));
     if (problem) this.#expel(seat, 4400, problem);
     return !problem;
   }
 
   #compact(): void {
-    if (this.#log.bytes >= this.#compactAt && !this.#isEnded) this.#compactNow();
+    this.#growth.follow(
+      this.#log.compact(() => this.#document.whole()),
+      () => this.#log.bytes,
+    );
   }
-
-  #compactNow(): void {
-    this.#compactAt = Number.POSITIVE_INFINITY;
-    const done = (): void => {
-      this.#compactAt = growth(this.#log.bytes);
-      this.#compactBytes = this.#log.bytes;
-    };
-    // When it fails, the log is what it was, and said so if it is not; the next try comes when it has grown again.
-    this.#log.compact(() => this.#document.whole()).then(done, done);
-  }
-}
-
-/** By whose they are; those who may more are the first. */
-function grouped(arrived: readonly Arrival[]): readonly (readonly Arrival[])[] {
-  const [first] = arrived;
-  if (arrived.every(({ seat }) => seat.group === first?.seat.group)) return [arrived];
-  const groups = Map.groupBy(arrived, ({ seat }) => seat.group);
-  return [...groups].toSorted(([a], [b]) => (a > b ? -1 : 1)).map(([, those]) => those);
 }
 
 function originOf(role: Role): Origin {
   return role === 'execute' || role === 'admin' ? 'execute' : 'edit';
-}
-
-function growth(bytes: number): number {
-  return Math.max(bytes + GROWN_BYTES, bytes * GROWN_TIMES);
 }

@@ -188,10 +188,11 @@ export class Relay {
     // A name may be anything; a file's name may not.
     const file = join(this.#options.folder, `${createHash('sha256').update(name).digest('hex')}.log`);
     // Who occupies a room keeps its document.
-    const quietMs = this.#options.occupy ? undefined : this.#options.idleMs;
-    const room = await RelayRoom.open(file, { pace: this.#pace, quietMs, turns: this.#turns });
+    const isForOccupant = this.#options.occupy !== undefined;
+    const quietMs = isForOccupant ? undefined : this.#options.idleMs;
+    const room = await RelayRoom.open(file, { pace: this.#pace, quietMs, isForOccupant, turns: this.#turns });
     try {
-      room.occupant = await this.#options.occupy?.(name, room);
+      if (isForOccupant) room.occupy(await this.#options.occupy?.(name, room));
       return room;
     } catch (error) {
       await room.close();

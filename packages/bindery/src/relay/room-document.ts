@@ -12,6 +12,8 @@ export interface RoomDocumentOptions {
   /** Milliseconds without a change after which it becomes bytes, if it may; without it never. */
   readonly quietMs?: number | undefined;
   readonly mayRest?: () => boolean;
+  /** Whether what was taken out stays in it until `collect` is called. */
+  readonly keepsGarbage?: boolean | undefined;
 }
 
 /** The document of a room: an object of Yjs while somebody edits it, the bytes that say the same when it is quiet (`SPEC.md`, Q). */
@@ -62,13 +64,20 @@ export class RoomDocument {
     return Y.encodeStateAsUpdate(this.live, vector);
   }
 
+  /** Lets go of what was taken out, but for what the document's `gcFilter` wants kept; from now on with each edit. */
+  collect(): void {
+    const { live } = this;
+    live.gc = true;
+    Y.tryGc(Y.createDeleteSetFromStructStore(live.store), live.store, live.gcFilter);
+  }
+
   close(): void {
     clearTimeout(this.#timer);
     this.#live?.destroy();
   }
 
   #wake(updates: readonly Uint8Array[]): Y.Doc {
-    const doc = new Y.Doc();
+    const doc = new Y.Doc({ gc: this.#options.keepsGarbage !== true });
     doc.clientID = serverClient();
     doc.transact(() => {
       for (const update of updates) Y.applyUpdate(doc, update);

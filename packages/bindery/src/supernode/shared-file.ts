@@ -68,13 +68,15 @@ export class SharedFile implements Occupant {
   #saveTimer: ReturnType<typeof setTimeout> | undefined;
   #watchTimer: ReturnType<typeof setTimeout> | undefined;
   #work: Promise<unknown> = Promise.resolve();
-  #untend: (() => void) | undefined;
+  readonly #untend: () => void;
 
   private constructor(options: SharedFileOptions, base: Content) {
     this.#options = options;
     this.#path = options.path;
     this.#base = base;
     this.#state = options.room.doc.getMap('state');
+    // Before anything is merged into it.
+    this.#untend = options.kind.tend(options.room.doc);
   }
 
   /** Fills the document from the file, or brings both together. @throws JupyterError, BinderyError notebook_invalid */
@@ -123,7 +125,7 @@ export class SharedFile implements Occupant {
     clearTimeout(this.#saveTimer);
     clearTimeout(this.#watchTimer);
     this.#options.room.doc.off('afterTransaction', this.#heard);
-    this.#untend?.();
+    this.#untend();
     await this.#inTurn(async () => (this.#isUnsaved && this.#wantsAutosave() ? this.#save(false) : undefined));
   }
 
@@ -132,7 +134,6 @@ export class SharedFile implements Occupant {
   }
 
   #begin(): void {
-    this.#untend = this.#options.kind.tend(this.#options.room.doc);
     this.#options.room.doc.on('afterTransaction', this.#heard);
     if (this.#base.of(this.#options.room.doc, this.#whole).content.text !== this.#base.text) this.#changed();
     this.#planWatch();

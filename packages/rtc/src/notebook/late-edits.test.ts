@@ -22,6 +22,15 @@ function started(content: Notebook, others: number): { server: Y.Doc; docs: Y.Do
   for (const doc of docs) Y.applyUpdate(doc, Y.encodeStateAsUpdate(server));
   return { server, docs, end: keepLateEdits(server) };
 }
+/** A server that begins anew with what another one had, collecting garbage as the relay does (its rule O3). */
+function again(before: Y.Doc): { server: Y.Doc; end: () => void } {
+  const server = new Y.Doc({ gc: false });
+  Y.applyUpdate(server, Y.encodeStateAsUpdate(before));
+  const end = keepLateEdits(server);
+  server.gc = true;
+  Y.tryGc(Y.createDeleteSetFromStructStore(server.store), server.store, server.gcFilter);
+  return { server, end };
+}
 function sync(server: Y.Doc, ...docs: Y.Doc[]): void {
   for (const doc of docs) Y.applyUpdate(server, Y.encodeStateAsUpdate(doc, Y.encodeStateVector(server)));
   for (const doc of docs) Y.applyUpdate(doc, Y.encodeStateAsUpdate(server, Y.encodeStateVector(doc)));
@@ -84,6 +93,18 @@ describe('what is written into a cell while it is moved (M6)', () => {
     sync(server, one, two);
     sync(server, one, two);
     for (const doc of [server, ...docs]) assert.deepEqual(said(doc), ['b', 'c', 'ay12x']);
+    // Nor twice, where one of them had not heard yet of what somebody wrote.
+    sourceOf(one, 'c').insert(1, 'X');
+    sync(server, one);
+    move(one, 1, 0);
+    move(two, 1, 2);
+    sync(server, one);
+    sync(server, two);
+    sourceOf(two, 'c').insert(0, 'Y');
+    sync(server, two, one);
+    for (const doc of [server, ...docs]) assert.deepEqual(said(doc), ['YcX', 'b', 'ay12x']);
+    move(one, 0, 1);
+    sync(server, one, two);
     // Of two that say different things both stay.
     move(one, 0, 2);
     sourceOf(two, 'b').insert(1, '!');
@@ -92,11 +113,11 @@ describe('what is written into a cell while it is moved (M6)', () => {
     sourceOf(server, 'b').insert(1, '?');
     sync(server, two);
     sync(server, one, two);
-    for (const doc of [server, ...docs]) assert.deepEqual(said(doc).toSorted(), ['ay12x', 'b!', 'b?', 'c']);
+    for (const doc of [server, ...docs]) assert.deepEqual(said(doc).toSorted(), ['YcX', 'ay12x', 'b!', 'b?']);
     end();
   });
 
-  it('is lost when nobody keeps it any longer, and so is what was kept for it', () => {
+  it('is kept of the last moves, and what was kept of earlier ones is gone', () => {
     const { server, docs, end } = started(notebook('a unmistakable', 'b'), 2);
     const [mover, writer] = docs as [Y.Doc, Y.Doc];
     sourceOf(writer, 'a').insert(1, 'x');
@@ -104,10 +125,37 @@ describe('what is written into a cell while it is moved (M6)', () => {
     sync(server, mover);
     const timesSaid = (): number => Buffer.from(Y.encodeStateAsUpdate(server)).toString('latin1').split('unmistakable').length - 1;
     assert.equal(timesSaid(), 2);
-    end();
+    for (let times = 0; times < 100; times++) move(server, 0, 0);
     assert.equal(timesSaid(), 1);
     sync(server, writer, mover);
     for (const doc of [server, ...docs]) assert.deepEqual(said(doc), ['b', 'a unmistakable']);
+    end();
+  });
+
+  it('M10 is kept by a server that began anew, from what is in the document', () => {
+    const { docs, ...first } = started(notebook('a12', 'b', 'c'), 3);
+    let { server, end } = first;
+    const [mover, one, two] = docs as [Y.Doc, Y.Doc, Y.Doc];
+    sourceOf(one, 'a').insert(2, 'x');
+    sourceOf(two, 'a').insert(3, 'y');
+    move(mover, 0, 2);
+    sync(server, mover);
+    for (const doc of [one, two]) doc.gc = false;
+    sync(server, one);
+    move(one, 2, 1);
+    sourceOf(one, 'a').delete(0, 1);
+    sync(server, one);
+    end();
+    // Twice, so that what is left over is what was kept.
+    for (let times = 0; times < 2; times++) {
+      ({ server, end } = again(server));
+      if (times === 1) {
+        sourceOf(two, 'a').insert(0, 'z');
+        sync(server, two, mover);
+        for (const doc of [server, two, mover]) assert.deepEqual(said(doc), ['b', 'z1x2y', 'c']);
+      }
+      end();
+    }
   });
 
   it('and by who moves it, stays; what they took out stays out', () => {
@@ -125,10 +173,16 @@ describe('what is written into a cell while it is moved (M6)', () => {
   });
 
   it('whatever is done by whom and when, all letters are there once and all have the same', () => {
-    const step = fc.record({ who: fc.nat(2), kind: fc.constantFrom('write', 'move', 'sync', 'merge'), cell: fc.nat(2), at: fc.nat(20) });
+    const step = fc.record({
+      who: fc.nat(2),
+      kind: fc.constantFrom('write', 'move', 'sync', 'merge', 'begin anew'),
+      cell: fc.nat(2),
+      at: fc.nat(20),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
-        const { server, docs, end } = started(notebook('a..', 'b..', 'c..'), 3);
+        const { docs, ...first } = started(notebook('a..', 'b..', 'c..'), 3);
+        let { server, end } = first;
         let count = 0;
         const written: string[] = [];
         for (const { who, kind, cell, at } of steps) {
@@ -144,6 +198,9 @@ describe('what is written into a cell while it is moved (M6)', () => {
             sync(server, doc);
             move(doc, cell, at % 3);
             sync(server, doc);
+          } else if (kind === 'begin anew') {
+            end();
+            ({ server, end } = again(server));
           } else {
             const now = readNotebook(server);
             mergeNotebook(server, now, { ...now, cells: [...now.cells.slice(1), ...now.cells.slice(0, 1)] });

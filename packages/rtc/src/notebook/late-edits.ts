@@ -1,245 +1,205 @@
 import * as Y from 'yjs';
+import { goneCopies, liveCopies, Origins, typeOf, whatStandsFor, type Copy } from './cell-copies.ts';
+import { itemsOf, lettersOf, Runs, whole, type Part } from './letters.ts';
 import { cellsOf } from './shared-notebook.ts';
-import { hunksOf } from './text-merge.ts';
 
 /** So many moved cells are remembered, the last ones: who edits one of an earlier move has been away for long. */
 const MOST_MOVES = 100;
-
-/** Letters of one client in a row, and those that stand for them elsewhere. */
-interface Run {
-  readonly clock: number;
-  readonly length: number;
-  readonly to: { readonly client: number; readonly clock: number };
-}
-
-/** A cell that was moved: the text that it had, and the one that it has. */
-interface Move {
-  readonly cell: Y.Item;
-  readonly from: Y.Text;
-  readonly to: Y.Text;
-  /** By client. */
-  readonly runs: Map<number, Run[]>;
-}
-
+/** Copies of one cell in one update, beyond which they stay as they are: nobody moves so often, and the work grows with the square. */
+const MOST_AT_ONCE = 200;
 /**
  * Keeps what is written into a cell that somebody else is moving (rule M6). A move takes the cell out and puts a copy in, so that what its
  * writer wrote before hearing of it would be lost: it is put into the copy, at its place. One peer of a room does this, the one with the file.
- * Returns what ends it.
+ * What was moved before is known by what is left of it in the document (rule M10), if that was loaded without collecting garbage.
+ * Returns what ends it; what is left of moves stays.
  */
 export function keepLateEdits(doc: Y.Doc): () => void {
   const late = new LateEdits(doc);
   return () => late.end();
 }
 
+/** Copies of one cell of which some came, or were taken out, or were written into though they are gone. */
+interface Meeting {
+  /** The one that stays. */
+  readonly now: Copy;
+  /** Taken out just now. */
+  readonly moved: readonly Copy[];
+  /** Come just now, beside the one that stays. */
+  readonly doubles: readonly Copy[];
+  /** Moved away before. */
+  readonly known: readonly Copy[];
+  readonly edits: readonly [Copy, Part][];
+}
+
 class LateEdits {
   readonly #doc: Y.Doc;
-  readonly #moves = new Map<Y.Text, Move>();
-  /** Of these moves: the cells and what is their text. */
-  readonly #kept = new Set<Y.Item | null>();
+  /** Copies that were moved away. */
+  readonly #gone = new Map<Y.Text, Copy>();
+  /** What must be left of them, beside their letters. */
+  readonly #kept = new Set<Y.Item | null | undefined>();
+  readonly #origins = new Origins();
 
   constructor(doc: Y.Doc) {
     this.#doc = doc;
     // What was moved away must be known for as long as somebody may write into it.
-    doc.gcFilter = (item) => !this.#kept.has(item) && !this.#moves.has(item.parent as Y.Text);
+    doc.gcFilter = (item) => !this.#kept.has(item) && !this.#gone.has(item.parent as Y.Text);
+    this.#recall();
     doc.on('afterTransaction', this.#look);
   }
 
   end(): void {
     this.#doc.off('afterTransaction', this.#look);
-    this.#doc.gcFilter = () => true;
-    for (const move of this.#moves.values()) this.#forget(move);
+  }
+
+  /** Cells that were moved before: of each, what is left, and the cell that has its id now. */
+  #recall(): void {
+    const cells = cellsOf(this.#doc);
+    const live = Map.groupBy(liveCopies(cells), ({ id }) => id);
+    for (const [id, gone] of Map.groupBy(goneCopies(cells), (copy) => copy.id)) {
+      const [now] = live.get(id) ?? [];
+      if (!now) continue;
+      const copies = [now, ...gone];
+      for (const copy of copies) this.#origins.recallPut(copy, copies);
+      this.#origins.trace(copies, copies);
+      for (const copy of gone) this.#keep(copy);
+    }
   }
 
   readonly #look = (transaction: Y.Transaction): void => {
-    const late = this.#moves.size > 0 ? this.#lateItems(transaction) : [];
-    if (late.length > 0) this.#doc.transact(() => late.forEach(([move, item]) => put(move, item)), transaction.origin);
-    if (!transaction.changed.has(cellsOf(this.#doc) as never)) return;
-    this.#findMoves(transaction);
-    this.#unite(transaction);
+    const late = this.#gone.size > 0 ? this.#lateItems(transaction) : new Map<Y.Text, Y.Item[]>();
+    const isChanged = transaction.changed.has(cellsOf(this.#doc) as never);
+    if (late.size === 0 && !isChanged) return;
+    const cells = cellsOf(this.#doc);
+    const live = Map.groupBy(liveCopies(cells), ({ id }) => id);
+    const taken = isChanged ? [...goneCopies(cells)].filter(({ item }) => Y.isDeleted(transaction.deleteSet, item.id)) : [];
+    const gone = Map.groupBy(taken, ({ id }) => id);
+    const before = Map.groupBy(this.#gone.values(), ({ id }) => id);
+    for (const [id, copies] of live) {
+      const isOld = ({ item }: Copy): boolean => !isNew(transaction, item);
+      // The one that is there stays, and of several that came, the first.
+      const [now, ...others] = [...copies.filter(isOld), ...copies.filter((copy) => !isOld(copy))] as [Copy, ...Copy[]];
+      const hasCome = copies.some((copy) => !isOld(copy));
+      const moved = (gone.get(id) ?? []).filter((copy) => hasCome || !isOld(copy));
+      const doubles = others.filter((copy) => !isOld(copy));
+      const known = before.get(id) ?? [];
+      const edits = known.flatMap((copy) => (late.get(copy.text) ?? []).map((item): [Copy, Part] => [copy, whole(item)]));
+      const many = moved.length + doubles.length;
+      if (many <= MOST_AT_ONCE && many + edits.length > 0) this.#settle(transaction, { now, moved, doubles, known, edits });
+    }
   };
 
   /** What came just now into texts that were moved away, in the order in which it stands there. */
-  #lateItems({ beforeState, afterState, doc }: Y.Transaction): [Move, Y.Item][] {
-    const late: Y.Item[] = [];
+  #lateItems({ beforeState, afterState, doc }: Y.Transaction): Map<Y.Text, Y.Item[]> {
+    const late = new Map<Y.Text, Set<Y.Item>>();
     for (const [client, end] of afterState) {
       const start = beforeState.get(client) ?? 0;
       const structs = end > start ? doc.store.clients.get(client) : undefined;
       if (!structs) continue;
       for (let index = Y.findIndexSS(structs, start); index < structs.length; index++) {
         const struct = structs[index];
-        if (struct instanceof Y.Item && struct.id.clock >= start && this.#moves.has(struct.parent as Y.Text)) late.push(struct);
+        if (!(struct instanceof Y.Item) || struct.id.clock < start) continue;
+        const text = struct.parent as Y.Text;
+        if (this.#gone.has(text)) late.set(text, (late.get(text) ?? new Set()).add(struct));
       }
     }
-    const known = new Set(late);
-    return [...this.#moves.values()].flatMap((move) =>
-      late.some((item) => item.parent === move.from)
-        ? itemsOf(move.from)
-            .filter((item) => known.has(item))
-            .map((item): [Move, Y.Item] => [move, item])
-        : [],
-    );
+    return new Map([...late].map(([text, items]) => [text, itemsOf(text).filter((item) => items.has(item))]));
   }
 
-  /** Cells that one transaction took out and put in again. */
-  #findMoves(transaction: Y.Transaction): void {
-    const cells = cellsOf(this.#doc);
-    const came = new Map<unknown, Y.Text>();
-    for (const cell of cells.toArray()) {
-      if (!(cell instanceof Y.Map) || !cell._item || !isNew(transaction, cell._item)) continue;
-      const source: unknown = cell.get('source');
-      if (source instanceof Y.Text) came.set(cell.get('id'), source);
-    }
-    if (came.size === 0) return;
-    for (let item = cells._start; item; item = item.right) {
-      const cell = item.content instanceof Y.ContentType ? item.content.type : undefined;
-      if (!(cell instanceof Y.Map) || !Y.isDeleted(transaction.deleteSet, item.id)) continue;
-      const [from, to] = [lastValue(cell, 'source'), came.get(lastValue(cell, 'id'))];
-      if (!(from instanceof Y.Text) || !to) continue;
-      const before = itemsOf(from).filter((each) => each.countable && Y.isDeleted(transaction.deleteSet, each.id));
-      this.#remember(transaction, { cell: item, from, to, runs: new Map() }, before);
+  /** Brings what is written in copies that are moved away, or stand there beside another, into the one that stays. */
+  #settle(transaction: Y.Transaction, { now, moved, doubles, known, edits }: Meeting): void {
+    const isOld = ({ item }: Copy): boolean => !isNew(transaction, item);
+    const came = [...moved, now, ...doubles].filter((copy) => !isOld(copy));
+    // What was there a moment ago is what a copy was made of, where it could be another one as well.
+    const all = [...moved.filter(isOld), ...(isOld(now) ? [now] : []), ...came, ...known];
+    this.#origins.trace(came, all);
+    const [first] = moved;
+    if (first && moved.length === 1 && came.includes(now) && !this.#origins.madeOf(now)) this.#origins.liken(now, first);
+    const isSame = ({ text }: Copy): boolean => text.toJSON() === now.text.toJSON();
+    const superfluous = doubles.filter((copy) => typeOf(copy) === typeOf(now) && (isSame(copy) || this.#origins.isCopyOf(copy, now)));
+    const found = [
+      ...moved.flatMap((copy) => this.#unseen(transaction, copy, now)),
+      ...superfluous
+        .filter((copy) => !isSame(copy))
+        .flatMap((copy) =>
+          lettersOf(copy.text)
+            .filter(({ deleted }) => !deleted)
+            .map((item): [Copy, Part] => [copy, whole(item)]),
+        ),
+      ...edits,
+    ];
+    for (const copy of [...moved, ...superfluous]) this.#keep(copy);
+    if (found.length + superfluous.length === 0) return;
+    this.#doc.transact(() => {
+      this.#put(found, now);
+      const cells = cellsOf(this.#doc);
+      for (const { item } of superfluous) cells.delete(cells.toArray().indexOf((item.content as Y.ContentType).type));
+    }, transaction.origin);
+  }
+
+  /** What was there until it was taken out, but for what who made the copy of it took out of his own. */
+  #unseen({ deleteSet }: Y.Transaction, copy: Copy, now: Copy): [Copy, Part][] {
+    const mover = this.#origins.madeOf(now) === copy.text ? now.item.id.client : undefined;
+    return lettersOf(copy.text)
+      .filter(({ id }) => Y.isDeleted(deleteSet, id) && id.client !== mover)
+      .map((item) => [copy, whole(item)]);
+  }
+
+  /** Writes letters that the copy that stays has not got where they belong: behind the letter that they were written behind, or at the beginning. */
+  #put(found: readonly [Copy, Part][], { text }: Copy): void {
+    const doc = this.#doc;
+    const there = new Runs();
+    for (const item of itemsOf(text))
+      for (const run of this.#origins.typedIn(text, item.id, item.length)) there.add({ ...run.to, length: run.length, to: run });
+    for (const [{ text: from }, { item, start, length }] of found) {
+      if (!(item.content instanceof Y.ContentString)) continue;
+      for (const run of this.#origins.typedIn(from, { client: item.id.client, clock: item.id.clock + start }, length)) {
+        for (const { clock, length: lacking } of there.lacking({ ...run.to, length: run.length })) {
+          const at = run.clock + clock - run.to.clock - item.id.clock;
+          const index = this.#placeBehind(from, item, at, there);
+          const to = { client: doc.clientID, clock: Y.getState(doc.store, doc.clientID) };
+          text.insert(index, item.content.str.slice(at, at + lacking));
+          const typed = { client: run.to.client, clock };
+          there.add({ ...typed, length: lacking, to });
+          this.#origins.runsOf(text).add({ ...to, length: lacking, to: typed });
+        }
+      }
     }
   }
 
-  /** A cell that two moved at the same time stands there twice: the copy that came later goes, where it says the same. */
-  #unite(transaction: Y.Transaction): void {
-    const cells = cellsOf(this.#doc);
-    const known = new Map<unknown, Y.Map<unknown>>();
-    const came: Y.Map<unknown>[] = [];
-    for (const cell of cells.toArray()) {
-      if (!(cell instanceof Y.Map) || !cell._item) continue;
-      if (isNew(transaction, cell._item)) came.push(cell as Y.Map<unknown>);
-      else known.set(cell.get('id'), cell as Y.Map<unknown>);
+  /** @param at how many letters of the item stand before the place as well */
+  #placeBehind(from: Y.Text, behind: Y.Item, at: number, there: Runs): number {
+    for (let item: Y.Item | null = at > 0 ? behind : behind.left; item; item = item.left) {
+      const last = item.id.clock + (item === behind ? at : item.length) - 1;
+      const [typed] = this.#origins.typedIn(from, { client: item.id.client, clock: last }, 1);
+      const letter = typed && there.find(typed.to);
+      if (!letter) continue;
+      // To its right, and with it when it moves.
+      const place = new Y.RelativePosition(null, null, Y.createID(letter.client, letter.clock), -1);
+      const found = Y.createAbsolutePositionFromRelativePosition(place, this.#doc);
+      if (found) return found.index;
     }
-    for (const cell of came) {
-      const id = cell.get('id');
-      const other = known.get(id);
-      if (!other) known.set(id, cell);
-      const [from, to] = [cell.get('source'), other?.get('source')];
-      if (!cell._item || !other || typeof id !== 'string' || !(from instanceof Y.Text) || !(to instanceof Y.Text)) continue;
-      if (cell.get('cell_type') !== other.get('cell_type') || from.toJSON() !== to.toJSON()) continue;
-      const before = itemsOf(from).filter((item) => item.countable && !item.deleted);
-      this.#remember(transaction, { cell: cell._item, from, to, runs: new Map() }, before);
-      this.#doc.transact(() => cells.delete(cells.toArray().indexOf(cell)), transaction.origin);
+    return 0;
+  }
+
+  #keep(copy: Copy): void {
+    this.#gone.set(copy.text, copy);
+    for (const item of whatStandsFor(copy)) this.#kept.add(item);
+    for (const oldest of this.#gone.values()) {
+      if (this.#gone.size <= MOST_MOVES) break;
+      this.#forget(oldest);
     }
   }
 
-  /** @param before the letters that it had */
-  #remember(transaction: Y.Transaction, move: Move, before: readonly Y.Item[]): void {
-    const after = itemsOf(move.to).filter((item) => item.countable && !item.deleted);
-    const lacking = new Set(before);
-    for (const { item, start, to, length } of alike(before, after)) {
-      lacking.delete(item);
-      add(move, item.id.client, { clock: item.id.clock + start, length, to });
-    }
-    this.#moves.set(move.from, move);
-    for (const item of [move.cell, move.from._item]) this.#kept.add(item);
-    const mover = move.to._item?.id.client;
-    // What others wrote and the copy has nothing of, its maker had not heard of yet.
-    const unseen = before.filter((item) => lacking.has(item) && item.id.client !== mover);
-    if (unseen.length > 0) this.#doc.transact(() => unseen.forEach((item) => put(move, item)), transaction.origin);
-    const [oldest] = this.#moves.values();
-    if (oldest && this.#moves.size > MOST_MOVES) this.#forget(oldest);
-  }
-
-  #forget(move: Move): void {
-    this.#moves.delete(move.from);
-    for (const item of [move.cell, move.from._item]) this.#kept.delete(item);
+  #forget(copy: Copy): void {
+    this.#gone.delete(copy.text);
+    for (const item of whatStandsFor(copy)) this.#kept.delete(item);
     const gone = Y.createDeleteSet();
-    const { client, clock } = move.cell.id;
-    gone.clients.set(client, [{ clock, len: move.cell.length }]);
+    const { client, clock } = copy.item.id;
+    gone.clients.set(client, [{ clock, len: copy.item.length }]);
     Y.tryGc(gone, this.#doc.store, () => true);
   }
 }
 
 function isNew({ beforeState }: Y.Transaction, { id }: Y.Item): boolean {
   return id.clock >= (beforeState.get(id.client) ?? 0);
-}
-
-/** What a map that is gone said. */
-function lastValue(map: Y.Map<unknown>, key: string): unknown {
-  return map._map.get(key)?.content.getContent().at(-1);
-}
-
-function itemsOf(text: Y.Text): Y.Item[] {
-  const items: Y.Item[] = [];
-  for (let item = text._start; item; item = item.right) items.push(item);
-  return items;
-}
-
-interface Alike {
-  readonly item: Y.Item;
-  /** Where in the item, and for how many letters. */
-  readonly start: number;
-  readonly length: number;
-  readonly to: Run['to'];
-}
-
-/** Which letters of these items are which of those. */
-function* alike(before: readonly Y.Item[], after: readonly Y.Item[]): Generator<Alike> {
-  const [mine, others] = [new Letters(before), new Letters(after)];
-  let [at, there] = [0, 0];
-  for (const hunk of [...hunksOf(mine.codes, others.codes), { start: mine.codes.length, end: 0, to: 0 }]) {
-    while (at < hunk.start) {
-      const [one, other] = [mine.at(at), others.at(there)];
-      const length = Math.min(hunk.start - at, one.item.length - one.start, other.item.length - other.start);
-      yield { ...one, length, to: { client: other.item.id.client, clock: other.item.id.clock + other.start } };
-      [at, there] = [at + length, there + length];
-    }
-    [at, there] = [hunk.end, hunk.to];
-  }
-}
-
-/** The letters of items in a row; to be asked for in their order. */
-class Letters {
-  readonly codes: number[] = [];
-  readonly #items: readonly Y.Item[];
-  #index = 0;
-  #before = 0;
-
-  constructor(items: readonly Y.Item[]) {
-    this.#items = items;
-    for (const { content, length } of items) {
-      const text = content instanceof Y.ContentString ? content.str : '\ufffc'.repeat(length);
-      for (let index = 0; index < text.length; index++) this.codes.push(text.charCodeAt(index));
-    }
-  }
-
-  at(place: number): { readonly item: Y.Item; readonly start: number } {
-    for (;;) {
-      const item = this.#items[this.#index] as Y.Item;
-      if (place < this.#before + item.length) return { item, start: place - this.#before };
-      this.#before += item.length;
-      this.#index += 1;
-    }
-  }
-}
-
-function add({ runs }: Move, client: number, run: Run): void {
-  const known = runs.get(client);
-  if (known) known.push(run);
-  else runs.set(client, [run]);
-}
-
-/** Writes what came too late where it belongs: behind the letter that it was written behind, or at the beginning. */
-function put(move: Move, item: Y.Item): void {
-  if (!(item.content instanceof Y.ContentString)) return;
-  const doc = move.to.doc as Y.Doc;
-  const { str } = item.content;
-  const client = doc.clientID;
-  const index = placeBehind(move, item, doc);
-  const clock = Y.getState(doc.store, client);
-  move.to.insert(index, str);
-  add(move, item.id.client, { clock: item.id.clock, length: str.length, to: { client, clock } });
-}
-
-function placeBehind(move: Move, { left }: Y.Item, doc: Y.Doc): number {
-  for (let item = left; item; item = item.left) {
-    const last = item.id.clock + item.length - 1;
-    const run = move.runs.get(item.id.client)?.find(({ clock, length }) => clock <= last && last < clock + length);
-    if (!run) continue;
-    const letter = Y.createID(run.to.client, run.to.clock + last - run.clock);
-    // To its right, and with it when it moves.
-    return Y.createAbsolutePositionFromRelativePosition(new Y.RelativePosition(null, null, letter, -1), doc)?.index ?? move.to.length;
-  }
-  return 0;
 }

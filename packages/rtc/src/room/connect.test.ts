@@ -512,6 +512,34 @@ describe('whatever happens between', () => {
     );
   });
 
+  it('U8 has what it wrote whole until it is safe, though others took out where it stands', async () => {
+    const room = await enter();
+    room.tables.notes.create({ body: 'safe' }, { id: 'x' });
+    await turn();
+    server.flush();
+    room.tables.notes.update('x', { body: 'safe unmistakable' });
+    const has = (update: Uint8Array): boolean => Buffer.from(update).toString('latin1').includes('unmistakable');
+    const takesOut = (): Uint8Array => {
+      const before = Y.encodeStateVector(server.doc);
+      server.doc.getMap('table:notes').delete('x');
+      return Y.encodeStateAsUpdate(server.doc, before);
+    };
+    server.say({ type: 'update', update: takesOut() });
+    // The server never heard of it.
+    server.peer.frames.length = 0;
+    server.crash();
+    await back();
+    assert.deepEqual(
+      updates().map(({ update }) => has(update)),
+      [true],
+    );
+    assert.deepEqual(notes(room.doc), {});
+    assert.ok(has(Y.encodeStateAsUpdate(room.doc)));
+    server.flush();
+    await room.saved();
+    assert.ok(!has(Y.encodeStateAsUpdate(room.doc)), 'it is let go of');
+  });
+
   it('U4 what a crash took, and whose maker is gone, those bring back who have it', async () => {
     const [maker, keeper] = [await enter(), await enter()];
     keeper.tables.notes.create({ body: 'long text' }, { id: 'old' });

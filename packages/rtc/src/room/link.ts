@@ -6,6 +6,7 @@ import { decodeServerFrame, encodeClientFrame, FrameError, VERSION, type ClientF
 import { mergeUpdates } from './merge.ts';
 import type { RoomState } from './room.ts';
 import type { OpenSocket, Socket } from './socket.ts';
+import { UnsafeEdits } from './unsafe-edits.ts';
 
 /** Milliseconds of silence after which the server is asked whether it is there, and after which it is taken not to be. */
 const QUIET = 15_000;
@@ -50,8 +51,10 @@ export class Link {
   #edits = 0;
   #sent = 0;
   #acked = 0;
-  #flying: number[] = [];
+  /** Numbers of edits that are on their way, and the clock of the document's client when they left. */
+  #flying: { readonly number: number; readonly clock: number }[] = [];
   #waiting: Uint8Array[] = [];
+  readonly #unsafe: UnsafeEdits;
   #isFlushing = false;
   #savers: { readonly upTo: number; resolve(): void; reject(error: Error): void }[] = [];
   #attempts = 0;
@@ -61,6 +64,7 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#unsafe = new UnsafeEdits(options.doc);
     options.doc.on('update', this.#edited);
     options.awareness.on('update', this.#aware);
     this.#connect();
@@ -88,6 +92,7 @@ export class Link {
   #stop(phase: 'closed' | 'ended', error: BinderyError | undefined): void {
     this.#options.doc.off('update', this.#edited);
     this.#options.awareness.off('update', this.#aware);
+    this.#unsafe.end();
     this.#drop();
     clearTimeout(this.#retry);
     this.state.set({ ...this.state.get(), phase, error });
@@ -145,6 +150,7 @@ export class Link {
   }
 
   #look(): void {
+    this.#unsafe.tick();
     const silence = Date.now() - this.#heardAt;
     if (silence >= DEAD) this.#again();
     else if (silence >= QUIET) this.#send({ type: 'ping' });
@@ -230,14 +236,17 @@ export class Link {
 
   #transmit(update: Uint8Array): void {
     this.#sent = this.#edits;
-    this.#flying.push(this.#edits);
+    const { doc } = this.#options;
+    this.#flying.push({ number: this.#edits, clock: Y.getState(doc.store, doc.clientID) });
     this.#send({ type: 'update', number: this.#edits, update });
   }
 
   #ack(number: number): void {
     if (number > this.#sent) throw new FrameError('The server has safe what it was never sent.');
     this.#acked = Math.max(this.#acked, number);
-    this.#flying = this.#flying.filter((each) => each > this.#acked);
+    const safe = this.#flying.findLast((each) => each.number <= this.#acked);
+    this.#flying = this.#flying.filter((each) => each.number > this.#acked);
+    if (safe) this.#unsafe.safeUpTo(safe.clock);
     this.#flush();
     const isSaved = this.#acked === this.#edits;
     if (isSaved !== this.state.get().isSaved) this.state.set({ ...this.state.get(), isSaved });
