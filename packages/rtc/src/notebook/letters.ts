@@ -32,18 +32,23 @@ export interface Stands extends Part {
 
 /** Runs, by who wrote them. */
 export class Runs {
-  readonly #byClient = new Map<number, Run[]>();
+  readonly #byClient = new Map<number, { readonly runs: Run[]; longest: number; isSorted: boolean }>();
 
   add(run: Run): void {
     const known = this.#byClient.get(run.client);
-    if (known) known.push(run);
-    else this.#byClient.set(run.client, [run]);
+    if (!known) {
+      this.#byClient.set(run.client, { runs: [run], longest: run.length, isSorted: true });
+      return;
+    }
+    known.isSorted &&= (known.runs.at(-1) as Run).clock <= run.clock;
+    known.longest = Math.max(known.longest, run.length);
+    known.runs.push(run);
   }
 
   /** What one letter is in a run with. */
   find({ client, clock }: LetterId): LetterId | undefined {
-    const run = this.#byClient.get(client)?.find((each) => each.clock <= clock && clock < each.clock + each.length);
-    return run && { client: run.to.client, clock: run.to.clock + clock - run.clock };
+    for (const run of this.#within(client, clock, clock + 1)) return { client: run.to.client, clock: run.to.clock + clock - run.clock };
+    return undefined;
   }
 
   /** Letters in a row as runs; those that are in none stand for themselves. */
@@ -79,9 +84,23 @@ export class Runs {
     return gaps;
   }
 
-  #within(client: number, start: number, end: number): Run[] {
-    const known = this.#byClient.get(client) ?? [];
-    return known.filter(({ clock, length }) => clock < end && clock + length > start).toSorted((a, b) => a.clock - b.clock);
+  *#within(client: number, start: number, end: number): Generator<Run> {
+    const known = this.#byClient.get(client);
+    if (!known) return;
+    const { runs, longest } = known;
+    if (!known.isSorted) runs.sort((a, b) => a.clock - b.clock);
+    known.isSorted = true;
+    let [low, high] = [0, runs.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((runs[middle] as Run).clock + longest <= start) low = middle + 1;
+      else high = middle;
+    }
+    for (let index = low; index < runs.length; index++) {
+      const run = runs[index] as Run;
+      if (run.clock >= end) return;
+      if (run.clock + run.length > start) yield run;
+    }
   }
 }
 
@@ -125,16 +144,17 @@ export function copied(items: readonly Y.Item[], copy: readonly Y.Item[]): Stand
     return text.startsWith(said, place) || items[index]?.id.client === maker ? [true, false] : [false, true];
   };
   const path: { readonly index: number; readonly place: number; readonly isTaken: boolean; readonly left: boolean[] }[] = [];
-  const failed = new Set<string>();
+  const failed = new Set<number>();
+  const wayOf = (index: number, place: number): number => index * (text.length + 1) + place;
   let [index, place] = [0, 0];
   for (let step = 0; index < items.length || place < text.length; step++) {
     if (step > MOST_STEPS) return undefined;
-    const left = index < items.length && !failed.has(`${index} ${place}`) ? choices(index, place) : [];
+    const left = index < items.length && !failed.has(wayOf(index, place)) ? choices(index, place) : [];
     let isTaken = left.shift();
     let at = { index, place, left };
     while (isTaken === undefined) {
       // Not that way: the last choice was wrong.
-      failed.add(`${at.index} ${at.place}`);
+      failed.add(wayOf(at.index, at.place));
       const last = path.pop();
       if (!last) return undefined;
       at = last;
