@@ -185,7 +185,10 @@ export class KernelChannel {
   #pass(message: KernelMessage): void {
     const { channel, header } = message;
     const isKernels = this.#speaker === undefined || header.session === this.#speaker;
-    if (this.#ear && channel === 'iopub' && isKernels) this.#news.sure(header.msg_id, message);
+    if (this.#ear && channel === 'iopub' && isKernels) {
+      this.#ear.hasten();
+      this.#news.sure(header.msg_id, message);
+    }
     // The server's word that it leaves something out, which was heard.
     else if (channel !== 'iopub' || header.msg_type !== 'stream' || !this.#news.isAhead) this.#options.listener.message(message);
   }

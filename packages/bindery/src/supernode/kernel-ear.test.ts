@@ -65,7 +65,7 @@ describe('the ear at a kernel’s socket', () => {
     return found;
   };
 
-  const listen = (folder: string): { heard: KernelMessage[]; words: string[] } => {
+  const listen = (folder: string): { heard: KernelMessage[]; words: string[]; ear: KernelEar } => {
     const found = { heard: [] as KernelMessage[], words: [] as string[] };
     const ear = new KernelEar({
       folder,
@@ -75,7 +75,7 @@ describe('the ear at a kernel’s socket', () => {
       interrupted: () => void found.words.push(`interrupted after ${found.heard.length}`),
     });
     ends.push(() => ear.close());
-    return found;
+    return { ...found, ear };
   };
 
   it('X1.6 passes over what is not signed with the key, and says that something is missing', async () => {
@@ -99,6 +99,20 @@ describe('the ear at a kernel’s socket', () => {
     await kernel(join(folder, 'kernel-k-ipc-2'), (to) => to.end(message(1)));
     const { heard } = listen(folder);
     await until('it was heard three times', () => heard.length >= 3);
+  });
+
+  it('X1.6 tries again at once when the kernel is known to speak', async (t) => {
+    const folder = await place();
+    await writeFile(join(folder, 'kernel-k.json'), JSON.stringify(CONNECTION));
+    // No time passes.
+    const waits = t.mock.method(globalThis, 'setTimeout', () => ({}) as never);
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    const { heard, ear } = listen(folder);
+    while (waits.mock.callCount() === 0) await turn();
+    await kernel(join(folder, 'kernel-k-ipc-2'), (to) => to.write(message(1)));
+    ear.hasten();
+    while (heard.length === 0) await turn();
+    waits.mock.restore();
   });
 
   it('X1.6 hangs up on a kernel that shouts', async () => {

@@ -32,6 +32,7 @@ export class KernelEar {
   #isEnded = false;
   #waitMs = AGAIN_MS;
   #timer: NodeJS.Timeout | undefined;
+  #isHastened = false;
 
   constructor(options: EarOptions) {
     this.#options = options;
@@ -44,7 +45,17 @@ export class KernelEar {
     this.#socket?.destroy();
   }
 
+  /** The kernel speaks, so that its socket is there: if it was tried too early, the next try need not wait. */
+  hasten(): void {
+    if (this.#isHastened) return;
+    this.#isHastened = true;
+    if (this.#timer === undefined || this.#isEnded) return;
+    clearTimeout(this.#timer);
+    void this.#listen();
+  }
+
   async #listen(): Promise<void> {
+    this.#timer = undefined;
     const { folder, kernel } = this.#options;
     const connection = await readConnection(join(folder, `kernel-${kernel}.json`));
     if (!connection || this.#isEnded) return;
