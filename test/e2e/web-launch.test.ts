@@ -78,10 +78,12 @@ describe('the launch page', () => {
     hub.sessions = [ended({ id: SESSION, savedBytes: 52_000 })];
     await page.goto(origin + PATH);
     await heading('This session has ended').waitFor();
-    script(...PLANNED);
+    const launched = new Promise<FakeLaunch>((resolve) => (hub.onLaunch = resolve));
     await button('Start again with my changes').click();
+    const again = await launched;
+    hub.emit(again, ...PLANNED);
     await heading('This session has ended').waitFor({ state: 'detached' });
-    assert.deepEqual(hub.launches[1]?.options, { restore: SESSION, retry: true });
+    assert.deepEqual(again.options, { restore: SESSION, retry: true });
   });
 
   it('uses the second port where the browser cannot reach session host names', async () => {

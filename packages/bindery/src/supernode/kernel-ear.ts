@@ -68,10 +68,13 @@ export class KernelEar {
   #follow(socket: Socket, key: string): void {
     this.#socket = socket;
     socket.on('error', () => undefined);
-    socket.on('close', () => {
+    const over = (): void => {
       this.#options.interrupted();
       this.#again();
-    });
+    };
+    // It may have closed already, and says so only once.
+    if (socket.closed) return over();
+    socket.on('close', over);
     let last: number | undefined;
     let [since, heard, bytes] = [performance.now(), 0, 0];
     subscribe(socket, (parts) => {
