@@ -73,6 +73,11 @@ export class Audience {
     for (const message of seat.member.dialect.write(frame)) seat.member.send(message);
   }
 
+  /** To one that has this, in one piece what it has not. */
+  tellLacking(seat: Seat, stateVector: Uint8Array): void {
+    this.tell(seat, { type: 'update', update: this.#document.lacking(stateVector) });
+  }
+
   /** To one, what was written already. */
   tellWritten(seat: Seat, messages: readonly Uint8Array[]): void {
     for (const message of messages) seat.member.send(message);
@@ -92,8 +97,8 @@ export class Audience {
     return this.#held.length > 0;
   }
 
-  /** Lets go what waits for this write, and all before it. */
-  release(write: Promise<void>): void {
+  /** Lets go what waits for this write, and all before it. Returns who is behind and may have waited for that. */
+  release(write: Promise<void>): Member[] {
     const last = this.#held.findLastIndex((each) => each.write === write);
     for (const { frame, seats } of this.#held.splice(0, last + 1)) {
       this.#tell(
@@ -101,6 +106,7 @@ export class Audience {
         seats.filter(({ member }) => this.#seats.has(member)),
       );
     }
+    return last === -1 ? [] : [...this.#seats.values()].flatMap(({ behind, member }) => (behind ? [member] : []));
   }
 
   *#told(frame: Told, except: Seat | undefined): Generator<Seat> {
@@ -135,10 +141,10 @@ export class Audience {
 
   /** To be called when bytes of a connection have gone: gives it what it lacks, if it can take it now (B2). True when it did. */
   catchUp(seat: Seat): boolean {
-    if (!seat.behind || seat.member.waiting() > FEW) return false;
-    const update = this.#document.lacking(seat.behind);
+    if (!seat.behind || this.isHolding || seat.member.waiting() > FEW) return false;
+    const had = seat.behind;
     seat.behind = undefined;
-    this.tell(seat, { type: 'update', update });
+    this.tellLacking(seat, had);
     if (seat.safe !== undefined) this.tell(seat, { type: 'ack', number: seat.safe });
     seat.safe = undefined;
     return true;

@@ -1,5 +1,11 @@
+import type { Role } from '@bindery/rtc/room/room.ts';
+
 /** Whose edits a transaction holds, as its origin: of members that may run code, of others that may edit, of the server itself. */
 export type Origin = 'execute' | 'edit' | 'server';
+
+export function originOf(role: Role): Origin {
+  return role === 'execute' || role === 'admin' ? 'execute' : 'edit';
+}
 
 /** Under which the `meta` of a transaction of members says who they are. */
 export const AUTHOR = Symbol('author');

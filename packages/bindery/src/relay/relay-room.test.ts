@@ -267,10 +267,18 @@ describe('a room of the relay', () => {
     assert.equal(b.of('update').length, 2, 'letters that are taken out are told at once');
     const write = Promise.withResolvers<void>();
     const append = t.mock.method(RoomLog.prototype, 'append', () => write.promise);
+    const slow = new Raw(relay).hello();
+    slow.heap = 5 * 1024 * 1024;
     await edit(() => cells.delete('x'));
+    slow.heap = 0;
+    relay.drained(slow);
+    assert.equal(slow.of('update').length, 0, 'nor is it caught up');
     await edit(() => cells.set('y', new Y.Text('behind')));
     const late = new Raw(relay).hello();
     late.say({ type: 'ping' });
+    const flooding = new Raw(relay).hello();
+    for (let times = 0; times < 9; times++) flooding.say({ type: 'update', number: 1, update: new Uint8Array(1024 * 1024) });
+    assert.deepEqual([flooding.heard.length, flooding.closed], [0, 4400]);
     assert.deepEqual(
       [b.of('update').length, late.heard.length, append.mock.calls.map(({ arguments: [, mayWait] }) => mayWait)],
       [2, 0, [false, false]],
@@ -278,6 +286,7 @@ describe('a room of the relay', () => {
     write.resolve();
     await turn();
     assert.deepEqual([b.of('update').length, late.of('welcome').length, late.of('pong').length, a.of('ack').at(-1)?.number], [4, 1, 1, 4]);
+    assert.equal(slow.of('update').length, 1);
     append.mock.restore();
   });
 

@@ -8,8 +8,9 @@ import { Arrivals, type Arrival } from './arrivals.ts';
 import { Audience, closeReason, type Member, type Seat } from './audience.ts';
 import type { CommitPace } from './commit-pace.ts';
 import type { Said } from './dialect.ts';
+import { Lobby } from './lobby.ts';
 import { LogGrowth } from './log-growth.ts';
-import { AUTHOR, type Author, type Occupant, type Origin } from './occupant.ts';
+import { AUTHOR, originOf, type Author, type Occupant, type Origin } from './occupant.ts';
 import { Presence } from './presence.ts';
 import { Receipts } from './receipts.ts';
 import { HEAD } from './record.ts';
@@ -51,8 +52,7 @@ export class RelayRoom {
   readonly #welcomes = new Welcomes();
   #lastAppend: Promise<void> = Promise.resolve();
   #receipts: Receipts | undefined;
-  /** What those said who have to wait for their welcome. */
-  readonly #early = new WeakMap<Seat, Uint8Array[]>();
+  readonly #lobby = new Lobby();
   #isEnded = false;
   /** Updates of the document that were not sent on yet. */
   readonly #fresh: Uint8Array[] = [];
@@ -158,8 +158,9 @@ export class RelayRoom {
   /** Takes one message of a connection. What is no frame, or not allowed, ends the connection and nothing else. */
   receive(member: Member, bytes: Uint8Array): void {
     const seat = this.#audience.seatOf(member);
-    if (!seat || this.#hasToWait(seat, bytes)) return;
+    if (!seat) return;
     try {
+      if (this.#hasToWait(seat, bytes)) return;
       this.#take(seat, member.dialect.read(bytes, seat.isWelcome));
     } catch (error) {
       this.#expel(seat, 4400, (error as Error).message);
@@ -204,18 +205,19 @@ export class RelayRoom {
   /** Whoever comes while something must be safe before it is told: it would be in the welcome (T7). */
   #hasToWait(seat: Seat, bytes: Uint8Array): boolean {
     if (seat.isWelcome) return false;
-    const known = this.#early.get(seat);
-    known?.push(bytes);
-    if (!known) this.#turn();
-    if (known || !this.#audience.isHolding) return known !== undefined;
-    const early = [bytes];
-    this.#early.set(seat, early);
-    const go = (): void => {
-      this.#early.delete(seat);
-      for (const each of early) this.receive(seat.member, each);
-    };
-    this.#lastAppend.then(go, () => undefined);
+    if (!this.#lobby.has(seat)) {
+      this.#turn();
+      if (!this.#audience.isHolding) return false;
+      this.#afterwards(() => this.#lobby.take(seat).forEach((each) => this.receive(seat.member, each)));
+    }
+    this.#lobby.add(seat, bytes);
     return true;
+  }
+
+  /** Now, or when all that has to be safe before it is told was told. */
+  #afterwards(act: () => void): void {
+    if (this.#audience.isHolding) this.#lastAppend.then(() => this.#afterwards(act)).catch(() => undefined);
+    else act();
   }
 
   #refuse(seat: Seat, code: string, message: string): void {
@@ -228,7 +230,7 @@ export class RelayRoom {
     if (frame.type === 'hello') this.#welcome(seat, frame);
     else if (frame.type === 'update') this.#arrive({ seat, number: frame.number, update: frame.update });
     else if (frame.type === 'ping') this.#audience.tell(seat, { type: 'pong' });
-    else if (frame.type === 'lack') this.#audience.tell(seat, { type: 'update', update: this.#document.lacking(frame.stateVector) });
+    else if (frame.type === 'lack') this.#afterwards(() => this.#audience.tellLacking(seat, frame.stateVector));
     else if (frame.type === 'who') this.#tellPresence(seat);
     else if (frame.type === 'save') void this.#save(seat, frame.id);
     else {
@@ -365,7 +367,7 @@ export class RelayRoom {
     this.#receipts = receipts;
     append.then(
       () => {
-        this.#audience.release(append);
+        for (const member of this.#audience.release(append)) this.drained(member);
         if (this.#receipts === receipts) this.#receipts = undefined;
         receipts.tell(this.#audience);
         if (!this.#isEnded && this.#growth.isTooLong(this.#log.bytes)) this.#compact();
@@ -393,8 +395,4 @@ export class RelayRoom {
       () => this.#log.bytes,
     );
   }
-}
-
-function originOf(role: Role): Origin {
-  return role === 'execute' || role === 'admin' ? 'execute' : 'edit';
 }
