@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { isAlive, ownIdentity } from './process-identity.ts';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { Instant } from '@bindery/wire/ids.ts';
+import { tryJson } from './try-json.ts';
 
 /** Programs of which one may use a folder at a time. */
 type Service = 'hub' | 'relay' | 'supernode' | 'documents';
@@ -101,12 +102,4 @@ export async function readRecord(folder: string, service: Service): Promise<Serv
   const parsed = ServiceRecord.safeParse(tryJson(text));
   if (!parsed.success) return undefined;
   return isAlive(parsed.data) ? parsed.data : undefined;
-}
-
-function tryJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

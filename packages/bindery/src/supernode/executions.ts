@@ -1,6 +1,8 @@
+import { z } from 'zod';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import type { JsonObject } from '@bindery/rtc/json.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
+import { tryJson } from '../base/try-json.ts';
 import type { BlobStore } from './blobs.ts';
 import type { Execution } from './execution.ts';
 import { DocumentComms } from './document-comms.ts';
@@ -17,6 +19,8 @@ import type { SharedDoc } from './shared-doc.ts';
 /** Executions that may wait for one kernel. */
 const MOST_WAITING = 10_000;
 const MOST_KERNELS = 1000;
+
+const Idle = z.object({ execution_state: z.literal('idle') });
 
 export interface ExecutionsOptions {
   readonly server: Pick<JupyterServer, 'address' | 'ask'>;
@@ -202,7 +206,7 @@ export class Executions {
 
   async #isIdle(kernel: string): Promise<boolean> {
     const answer = await this.#options.server.ask('GET', `api/kernels/${encodeURIComponent(kernel)}`).catch(() => undefined);
-    return /"execution_state":\s*"idle"/.test(answer?.text ?? '');
+    return Idle.safeParse(tryJson(answer?.text ?? '')).success;
   }
 
   async #command(kernel: string, command: 'interrupt' | 'restart'): Promise<void> {

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { BinderyError } from '@bindery/wire/errors.ts';
 import { isLoopback } from '../base/doors.ts';
 import { JupyterServer, type JupyterAddress } from './jupyter-server.ts';
+import { tryJson } from '../base/try-json.ts';
 
 /** A Jupyter server as its user names it; `token` where the address has one. */
 export interface NamedServer {
@@ -114,12 +115,4 @@ export async function checkServer(address: JupyterAddress): Promise<string> {
 function refused(where: string, { token }: JupyterAddress): BinderyError {
   const why = token === '' ? 'wants a token, and none was given' : 'does not accept the token';
   return new BinderyError('jupyter_refused', `The Jupyter server at ${where} ${why}.`);
-}
-
-function tryJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

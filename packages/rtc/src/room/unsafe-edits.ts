@@ -13,12 +13,13 @@ export class UnsafeEdits {
   #heardBefore = new Map<number, number>();
   /** Taken out, and not let go of yet. */
   #spared = Y.createDeleteSet();
-  #hasEnded = false;
+  readonly #others: Y.Doc['gcFilter'];
 
   constructor(doc: Y.Doc) {
     this.#doc = doc;
     const others = doc.gcFilter;
-    doc.gcFilter = (item) => others(item) && (this.#hasEnded || this.#mayGo(item));
+    this.#others = others;
+    doc.gcFilter = (item) => others(item) && this.#mayGo(item);
   }
 
   /** What was written until then is safe: it may go. */
@@ -35,7 +36,7 @@ export class UnsafeEdits {
   }
 
   end(): void {
-    this.#hasEnded = true;
+    this.#doc.gcFilter = this.#others;
     this.#collect();
   }
 
